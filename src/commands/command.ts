@@ -1,0 +1,34 @@
+import type { Context, Printer, Sink, Source, Stage } from '../stage.ts';
+import type { Flags, OptionsOf } from './flags.ts';
+
+interface CommandText<F extends Flags> {
+  readonly name: string;
+  /** One line: what it does. */
+  readonly summary: string;
+  /** What stands between the usage line and the flags: the semantics, in a few lines. */
+  readonly details: string;
+  /** Complete command lines, each of which works on the sample drops. */
+  readonly examples: readonly string[];
+  readonly flags: F;
+  /** How its arguments are called in the usage line; absent: it takes none. `[FILE…]`, `URL`, `TARGET`. */
+  readonly args?: string;
+}
+
+/**
+ * A command: its text and its factory. The options are the parsed flags; `args` what stood beside them. A factory
+ * checks its options and throws `UsageError` before anything is read.
+ */
+export type Command<F extends Flags = Flags> = CommandText<F> &
+  (
+    | { readonly kind: 'source'; make(options: OptionsOf<F>, args: readonly string[]): Source }
+    | { readonly kind: 'filter'; make(options: OptionsOf<F>, args: readonly string[]): Stage }
+    | { readonly kind: 'printer'; make(options: OptionsOf<F>, args: readonly string[]): Printer }
+    | { readonly kind: 'sink'; make(options: OptionsOf<F>, args: readonly string[]): Sink }
+    /** Reads no wire: writes bytes to standard output; resolves to nothing when done. */
+    | { readonly kind: 'action'; make(options: OptionsOf<F>, args: readonly string[]): (context: Context) => AsyncIterable<Uint8Array> }
+  );
+
+/** Gives a command's factory the types of its own flags. */
+export function defineCommand<const F extends Flags>(command: Command<F>): Command<F> {
+  return command;
+}
