@@ -1,0 +1,56 @@
+import type { Row, Run, TableLine } from './types.ts';
+
+const encoder = new TextEncoder();
+const ESCAPED = '{"$":"row","row":';
+
+/** A run made of whole NDJSON lines, which it owns from now on: nobody may write to the bytes again. */
+export function runOfBytes(table: TableLine, bytes: Uint8Array, count: number): Run {
+  let rows: readonly Row[] | undefined;
+  return {
+    table,
+    count,
+    ndjson: () => bytes,
+    objects: () => {
+      rows ??= parseRows(bytes);
+      return rows;
+    },
+  };
+}
+
+/** A run made of rows, which nobody may change from now on. */
+export function runOfRows(table: TableLine, rows: readonly Row[]): Run {
+  let bytes: Uint8Array | undefined;
+  return {
+    table,
+    count: rows.length,
+    ndjson: () => {
+      bytes ??= encoder.encode(rows.map(rowLine).join(''));
+      return bytes;
+    },
+    objects: () => rows,
+  };
+}
+
+/** The line of a row, with its line feed; escaped if the row itself has a member `$`. */
+export function rowLine(row: Row): string {
+  const json = JSON.stringify(row);
+  return Object.hasOwn(row, '$') ? `${ESCAPED}${json}}\n` : `${json}\n`;
+}
+
+/** The row that a line holds, unescaped. */
+export function parseRow(line: string): Row {
+  const row = toNullPrototype(JSON.parse(line));
+  return line.startsWith('{"$') && row['$'] === 'row' ? (row['row'] as Row) : row;
+}
+
+function parseRows(bytes: Uint8Array): Row[] {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  const rows: Row[] = [];
+  for (const line of text.split('\n')) if (line.trim() !== '') rows.push(parseRow(line));
+  return rows;
+}
+
+// A row's members are the vendor's names: `constructor` or `__proto__` must not find what Object has.
+function toNullPrototype(row: Row): Row {
+  return Object.setPrototypeOf(row, null);
+}
