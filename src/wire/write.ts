@@ -1,0 +1,75 @@
+import { controlLine } from './control.ts';
+import { sameTable } from './grammar.ts';
+import { type Chunk, isControl, type TableLine } from './types.ts';
+
+const encoder = new TextEncoder();
+const FLUSH_BYTES = 64 * 1024;
+
+/**
+ * The bytes of a wire. A `table` line is written wherever the rows that follow belong to another table, or to the
+ * same one with other columns. Control lines are gathered up to 64 KiB, but never held while the next chunk is
+ * awaited, so a slow stream's lines leave at once. `bare` writes rows only.
+ */
+export async function* writeWire(chunks: AsyncIterable<Chunk>, options: { readonly bare?: boolean } = {}): AsyncIterable<Uint8Array> {
+  const tables = createTableWriter();
+  let held = '';
+  const input = chunks[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = input.next();
+      if (held !== '' && !(await isReady(next))) {
+        yield encoder.encode(held);
+        held = '';
+      }
+      const { done, value: chunk } = await next;
+      if (done) break;
+      if (isControl(chunk)) {
+        if (!options.bare) held += tables.control(chunk);
+        if (held.length < FLUSH_BYTES) continue;
+        yield encoder.encode(held);
+        held = '';
+      } else if (chunk.count > 0) {
+        if (!options.bare) held += tables.before(chunk.table);
+        if (held !== '') yield encoder.encode(held);
+        held = '';
+        yield chunk.ndjson();
+      }
+    }
+    if (held !== '') yield encoder.encode(held);
+  } finally {
+    await input.return?.();
+  }
+}
+
+// Whether a promise is settled by the time the event loop has gone round once.
+async function isReady(promise: Promise<unknown>): Promise<boolean> {
+  const pending = Symbol('pending');
+  const turn = new Promise((resolve) => setImmediate(resolve, pending));
+  return (await Promise.race([promise, turn])) !== pending;
+}
+
+// Knows which table line stands last, and which one each table of the group has had.
+function createTableWriter() {
+  let current: TableLine | undefined;
+  const outside = new Map<string, TableLine>();
+  let written = outside;
+  function line(table: TableLine): string {
+    current = table;
+    const before = written.get(table.table) ?? outside.get(table.table);
+    written.set(table.table, table);
+    return controlLine(before !== undefined && sameTable(before, table) ? { $: 'table', table: table.table } : table);
+  }
+  return {
+    control(chunk: Exclude<Chunk, { ndjson(): Uint8Array }>): string {
+      if (chunk.$ === 'table') return current !== undefined && sameTable(current, chunk) ? '' : line(chunk);
+      if (chunk.$ === 'group' || chunk.$ === 'commit') {
+        current = undefined;
+        written = chunk.$ === 'group' ? new Map() : outside;
+      }
+      return controlLine(chunk);
+    },
+    before(table: TableLine): string {
+      return current !== undefined && (current === table || sameTable(current, table)) ? '' : line(table);
+    },
+  };
+}
