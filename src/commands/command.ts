@@ -12,6 +12,13 @@ interface CommandText<F extends Flags> {
   readonly flags: F;
   /** How its arguments are called in the usage line; absent: it takes none. `[FILE…]`, `URL`, `TARGET`. */
   readonly args?: string;
+  /**
+   * `files`: the arguments after the first `ownArgs` name files that are decoded before the command, and bytes on
+   * standard input that are no wire are decoded too. Default: it reads the wire alone.
+   */
+  readonly reads?: 'wire' | 'files';
+  /** How many leading arguments are not files (`TARGET`); default 0. */
+  readonly ownArgs?: number;
 }
 
 /**
@@ -25,7 +32,10 @@ export type Command<F extends Flags = Flags> = CommandText<F> &
     | { readonly kind: 'printer'; make(options: OptionsOf<F>, args: readonly string[]): Printer }
     | { readonly kind: 'sink'; make(options: OptionsOf<F>, args: readonly string[]): Sink }
     /** Reads no wire: writes bytes to standard output; resolves to nothing when done. */
-    | { readonly kind: 'action'; make(options: OptionsOf<F>, args: readonly string[]): (context: Context) => AsyncIterable<Uint8Array> }
+    | {
+        readonly kind: 'action';
+        make(options: OptionsOf<F>, args: readonly string[]): (context: Context) => AsyncIterable<Uint8Array>;
+      }
   );
 
 /** Gives a command's factory the types of its own flags. */

@@ -4,22 +4,42 @@ import type { Control } from './types.ts';
 type Kind = 'string' | 'number' | 'boolean' | 'list' | 'string or null';
 
 // The members each control line must or may hold. Members not listed here are let through, for later versions.
-const MEMBERS: { readonly [W in Control['$']]: { readonly must: Readonly<Record<string, Kind>>; readonly may?: Readonly<Record<string, Kind>> } } = {
+const MEMBERS: {
+  readonly [W in Control['$']]: {
+    readonly must: Readonly<Record<string, Kind>>;
+    readonly may?: Readonly<Record<string, Kind>>;
+  };
+} = {
   feed: { must: { wire: 'number', feed: 'string', source: 'string', root: 'string' } },
   ddl: { must: { uri: 'string', modified: 'string', etag: 'string' }, may: { sql: 'string' } },
   group: { must: { feed: 'string', scope: 'string', group: 'string', after: 'string or null' } },
   file: {
     must: { uri: 'string' },
     may: {
-      table: 'string', format: 'string', codec: 'string', bytes: 'number', etag: 'string', modified: 'string',
-      role: 'string', member: 'string', batch: 'string', seq: 'number', superseded: 'list',
+      table: 'string',
+      format: 'string',
+      codec: 'string',
+      bytes: 'number',
+      etag: 'string',
+      modified: 'string',
+      role: 'string',
+      member: 'string',
+      batch: 'string',
+      seq: 'number',
+      superseded: 'list',
     },
   },
   table: {
     must: { table: 'string' },
     may: {
-      columns: 'list', key: 'list', merge: 'string', order: 'list', delete_flag: 'string', parent: 'string',
-      full: 'boolean', version: 'string',
+      columns: 'list',
+      key: 'list',
+      merge: 'string',
+      order: 'list',
+      delete_flag: 'string',
+      parent: 'string',
+      full: 'boolean',
+      version: 'string',
     },
   },
   reject: {
@@ -51,13 +71,17 @@ export function parseControl(line: string, where: string): Control {
   const word = String(value['$']);
   const members = Object.hasOwn(MEMBERS, word) ? MEMBERS[word as Control['$']] : undefined;
   if (members === undefined) {
-    throw new UserError(`${where}: expected a control word (${Object.keys(MEMBERS).join(', ')}, row), found ${JSON.stringify(word)}`);
+    throw new UserError(
+      `${where}: expected a control word (${Object.keys(MEMBERS).join(', ')}, row), found ${JSON.stringify(word)}`,
+    );
   }
   for (const [name, kind] of Object.entries({ ...members.may, ...members.must })) {
     const found = value[name];
     if (found === undefined && members.must[name] === undefined) continue;
     if (!isKind(found, kind)) {
-      throw new UserError(`${where}: expected "${name}" of the ${word} line to be a ${kind}, found ${JSON.stringify(found) ?? 'none'}`);
+      throw new UserError(
+        `${where}: expected "${name}" of the ${word} line to be a ${kind}, found ${JSON.stringify(found) ?? 'none'}`,
+      );
     }
   }
   return value as unknown as Control;

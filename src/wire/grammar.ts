@@ -36,7 +36,8 @@ export function createGrammar(): Grammar {
   }
 
   function checkCommit(line: CommitLine, where: string): void {
-    if (group === undefined) throw new UserError(`${where}: expected a group line before commit ${line.group}, found none`);
+    if (group === undefined)
+      throw new UserError(`${where}: expected a group line before commit ${line.group}, found none`);
     if (line.scope !== group.scope || line.group !== group.group || line.feed !== group.feed) {
       throw new UserError(
         `${where}: expected a commit of ${group.feed} ${group.scope} ${group.group}, found ${line.feed} ${line.scope} ${line.group}`,
@@ -46,17 +47,21 @@ export function createGrammar(): Grammar {
 
   return {
     accept(control, where) {
-      if (ended) throw new UserError(`${where}: expected nothing after the end line, found a ${control.$} line`);
+      if (ended)
+        throw new UserError(`${where}: expected nothing after the end line, found a ${control.$} line`);
       const first = !started;
       started = true;
       switch (control.$) {
         case 'feed':
           if (!first) throw new UserError(`${where}: expected the feed line to be the first, found it later`);
-          if (control.wire !== 1) throw new UserError(`${where}: expected wire version 1, found ${control.wire}`);
+          if (control.wire !== 1)
+            throw new UserError(`${where}: expected wire version 1, found ${control.wire}`);
           return control;
         case 'group':
           if (group !== undefined) {
-            throw new UserError(`${where}: expected a commit of ${group.scope} ${group.group}, found another group line`);
+            throw new UserError(
+              `${where}: expected a commit of ${group.scope} ${group.group}, found another group line`,
+            );
           }
           group = control;
           table = undefined;
@@ -72,9 +77,14 @@ export function createGrammar(): Grammar {
           table = resolve(control);
           return table;
         case 'end':
-          if (group !== undefined) throw new UserError(`${where}: expected a commit of ${group.scope} ${group.group}, found the end line`);
+          if (group !== undefined)
+            throw new UserError(
+              `${where}: expected a commit of ${group.scope} ${group.group}, found the end line`,
+            );
           if (control.groups !== groups) {
-            throw new UserError(`${where}: expected ${control.groups} groups as the end line says, found ${groups}`);
+            throw new UserError(
+              `${where}: expected ${control.groups} groups as the end line says, found ${groups}`,
+            );
           }
           ended = true;
           return control;
@@ -84,7 +94,8 @@ export function createGrammar(): Grammar {
     },
     rowTable(where) {
       if (ended) throw new UserError(`${where}: expected nothing after the end line, found a row`);
-      if (table === undefined) throw new UserError(`${where}: expected a table line before the first row, found a row`);
+      if (table === undefined)
+        throw new UserError(`${where}: expected a table line before the first row, found a row`);
       return table;
     },
     get ended() {

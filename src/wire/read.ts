@@ -25,7 +25,10 @@ const BRACE = 123;
  * Memory: one piece and the longest line. Throws `UserError` with the line number on a line that does not belong
  * where it stands, and when the input ends without an `end` line.
  */
-export async function* readWire(bytes: AsyncIterable<Uint8Array>, options: ReadWireOptions = {}): AsyncIterable<Chunk> {
+export async function* readWire(
+  bytes: AsyncIterable<Uint8Array>,
+  options: ReadWireOptions = {},
+): AsyncIterable<Chunk> {
   const name = options.name ?? 'input';
   const grammar = createGrammar();
   if (options.bare !== undefined) grammar.accept(options.bare, name);
@@ -43,15 +46,23 @@ export async function* readWire(bytes: AsyncIterable<Uint8Array>, options: ReadW
     lines = yield* readBlock(block, lines, name, grammar);
   }
   if (rest.length > 0) {
-    throw new UserError(`${name} line ${lines + 1}: expected a line feed at the end of the line, found the end of input${CUT}`);
+    throw new UserError(
+      `${name} line ${lines + 1}: expected a line feed at the end of the line, found the end of input${CUT}`,
+    );
   }
   if (options.bare !== undefined) yield { $: 'end', groups: 0 };
-  else if (!grammar.ended) throw new UserError(`${name} line ${lines + 1}: expected an end line, found the end of input${CUT}`);
+  else if (!grammar.ended)
+    throw new UserError(`${name} line ${lines + 1}: expected an end line, found the end of input${CUT}`);
 }
 
 const CUT = ' (a command before this one failed or was cut off)';
 
-function* readBlock(block: Uint8Array, linesBefore: number, name: string, grammar: Grammar): Generator<Chunk, number> {
+function* readBlock(
+  block: Uint8Array,
+  linesBefore: number,
+  name: string,
+  grammar: Grammar,
+): Generator<Chunk, number> {
   let lines = linesBefore;
   let runStart = 0;
   let count = 0;
@@ -72,10 +83,13 @@ function* readBlock(block: Uint8Array, linesBefore: number, name: string, gramma
         const row = tidy(block, at, end);
         if (row.length > 1) {
           if (row[0] !== BRACE) {
-            throw new UserError(`${where()}: expected a JSON object, found ${JSON.stringify(decode(row, 0, Math.min(row.length - 1, 40)))}`);
+            throw new UserError(
+              `${where()}: expected a JSON object, found ${JSON.stringify(decode(row, 0, Math.min(row.length - 1, 40)))}`,
+            );
           }
           const again = classify(row, 0, row.length - 1);
-          if (again === 'control') yield grammar.accept(parseControl(decode(row, 0, row.length - 1), where()), where());
+          if (again === 'control')
+            yield grammar.accept(parseControl(decode(row, 0, row.length - 1), where()), where());
           else yield runOfBytes(grammar.rowTable(where()), row, 1);
         }
       }
@@ -99,7 +113,12 @@ function classify(block: Uint8Array, start: number, end: number): 'row' | 'contr
   at = skipSpaces(block, at + 3);
   if (block[at] !== COLON) return 'row';
   at = skipSpaces(block, at + 1);
-  const word = block[at] === QUOTE && block[at + 1] === 114 && block[at + 2] === 111 && block[at + 3] === 119 && block[at + 4] === QUOTE;
+  const word =
+    block[at] === QUOTE &&
+    block[at + 1] === 114 &&
+    block[at + 2] === 111 &&
+    block[at + 3] === 119 &&
+    block[at + 4] === QUOTE;
   return word ? 'row' : 'control';
 }
 

@@ -13,8 +13,23 @@ export type Row = { [name: string]: Value };
  * timestamptz uuid json`, and `array` and `object` until flattened. `decimal` alone has no limits.
  */
 export type TypeName =
-  | 'boolean' | 'int' | 'bigint' | 'decimal' | `decimal(${number},${number})` | 'float' | 'double' | 'text'
-  | 'bytes' | 'date' | 'time' | 'timestamp' | 'timestamptz' | 'uuid' | 'json' | 'array' | 'object';
+  | 'boolean'
+  | 'int'
+  | 'bigint'
+  | 'decimal'
+  | `decimal(${number},${number})`
+  | 'float'
+  | 'double'
+  | 'text'
+  | 'bytes'
+  | 'date'
+  | 'time'
+  | 'timestamp'
+  | 'timestamptz'
+  | 'uuid'
+  | 'json'
+  | 'array'
+  | 'object';
 
 export interface Column {
   readonly name: string;
@@ -136,7 +151,15 @@ export interface EndLine {
 }
 
 export type Control =
-  | FeedLine | DdlLine | GroupLine | FileLine | TableLine | RejectLine | EofLine | CommitLine | EndLine;
+  | FeedLine
+  | DdlLine
+  | GroupLine
+  | FileLine
+  | TableLine
+  | RejectLine
+  | EofLine
+  | CommitLine
+  | EndLine;
 
 /** Rows of one table, in order: whole NDJSON lines, or objects, each made from the other on demand. */
 export interface Run {

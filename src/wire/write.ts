@@ -10,7 +10,10 @@ const FLUSH_BYTES = 64 * 1024;
  * same one with other columns. Control lines are gathered up to 64 KiB, but never held while the next chunk is
  * awaited, so a slow stream's lines leave at once. `bare` writes rows only.
  */
-export async function* writeWire(chunks: AsyncIterable<Chunk>, options: { readonly bare?: boolean } = {}): AsyncIterable<Uint8Array> {
+export async function* writeWire(
+  chunks: AsyncIterable<Chunk>,
+  options: { readonly bare?: boolean } = {},
+): AsyncIterable<Uint8Array> {
   const tables = createTableWriter();
   let held = '';
   const input = chunks[Symbol.asyncIterator]();
@@ -57,7 +60,9 @@ function createTableWriter() {
     current = table;
     const before = written.get(table.table) ?? outside.get(table.table);
     written.set(table.table, table);
-    return controlLine(before !== undefined && sameTable(before, table) ? { $: 'table', table: table.table } : table);
+    return controlLine(
+      before !== undefined && sameTable(before, table) ? { $: 'table', table: table.table } : table,
+    );
   }
   return {
     control(chunk: Exclude<Chunk, { ndjson(): Uint8Array }>): string {

@@ -1,0 +1,58 @@
+import { read, write } from 'node:fs';
+import { codeOf } from '../errors.ts';
+
+// A pipe holds 64 KiB; larger pieces only wait for each other.
+const PIECE_BYTES = 64 * 1024;
+const BUSY_MS = 2;
+
+/** The reader of standard output has left. */
+export class ReaderLeft extends Error {}
+
+/**
+ * Standard input in pieces. Read by descriptor: `process.stdin` costs several times as much. Each piece is its own
+ * memory, so that runs may keep it.
+ */
+export async function* standardInput(signal: AbortSignal): AsyncIterable<Uint8Array> {
+  for (;;) {
+    const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES);
+    const bytesRead = await transfer(signal, (done) => read(0, buffer, 0, PIECE_BYTES, null, done));
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+/** Writes to standard output, waiting for a slow reader. Throws `ReaderLeft` when the reader is gone. */
+export async function writeOutput(bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+  let at = 0;
+  while (at < bytes.length) {
+    const from = at;
+    const length = Math.min(PIECE_BYTES, bytes.length - at);
+    at += await transfer(signal, (done) => write(1, bytes, from, length, null, done));
+  }
+}
+
+type Done = (error: NodeJS.ErrnoException | null, bytes: number) => void;
+
+// One call on a descriptor: again while it would block, over when the signal says so.
+function transfer(signal: AbortSignal, call: (done: Done) => void): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) return onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    const attempt = () =>
+      call((error, bytes) => {
+        const code = codeOf(error);
+        if (code === 'EAGAIN') {
+          setTimeout(attempt, BUSY_MS);
+          return;
+        }
+        signal.removeEventListener('abort', onAbort);
+        if (code === 'EOF') resolve(0);
+        else if (code === 'EPIPE')
+          reject(new ReaderLeft('the reader of standard output has left', { cause: error }));
+        else if (error !== null) reject(error);
+        else resolve(bytes);
+      });
+    attempt();
+  });
+}
