@@ -43,9 +43,11 @@ export function readCatalog(path: string): Catalog {
     for (const [member, value] of Object.entries(table)) {
       if (!MEMBERS.has(member)) fail(`${place}.${member}`, `one of ${[...MEMBERS].join(', ')}`);
       const isNames = Array.isArray(value) && value.every((item) => typeof item === 'string');
-      if ((member === 'key' || member === 'order') && !isNames) fail(`${place}.${member}`, 'a list of column names');
+      if ((member === 'key' || member === 'order') && !isNames)
+        fail(`${place}.${member}`, 'a list of column names');
       if (member === 'merge' && !MODES.has(String(value))) fail(`${place}.merge`, [...MODES].join(', '));
-      if (member === 'delete_flag' && typeof value !== 'string') fail(`${place}.delete_flag`, 'a column name');
+      if (member === 'delete_flag' && typeof value !== 'string')
+        fail(`${place}.delete_flag`, 'a column name');
     }
   }
   return catalog as Catalog;
@@ -71,7 +73,10 @@ const globs = new Map<string, RegExp>();
 export function globMatch(pattern: string, name: string): boolean {
   let regex = globs.get(pattern);
   if (regex === undefined) {
-    const source = pattern.split('*').map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')).join('.*');
+    const source = pattern
+      .split('*')
+      .map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'))
+      .join('.*');
     regex = new RegExp(`^${source}$`, 'isu');
     globs.set(pattern, regex);
   }

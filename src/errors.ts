@@ -32,5 +32,8 @@ export function codeOf(error: unknown): string | undefined {
 
 /** `place: expected what, found that`, the one form of every message about bad input. */
 export function mismatch(place: string, expected: string, found: string, cause?: unknown): UserError {
-  return new UserError(`${place}: expected ${expected}, found ${found}`, cause === undefined ? {} : { cause });
+  return new UserError(
+    `${place}: expected ${expected}, found ${found}`,
+    cause === undefined ? {} : { cause },
+  );
 }

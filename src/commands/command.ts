@@ -42,3 +42,6 @@ export type Command<F extends Flags = Flags> = CommandText<F> &
 export function defineCommand<const F extends Flags>(command: Command<F>): Command<F> {
   return command;
 }
+
+/** All commands by name, each loaded when asked for. */
+export type Registry = Readonly<Record<string, () => Promise<Command>>>;

@@ -1,6 +1,6 @@
 /** What a flag is: its text in the help, and how its text becomes a value. */
 
-import { readCatalog, type Catalog } from '../catalog.ts';
+import { type Catalog, readCatalog } from '../catalog.ts';
 import { UsageError } from '../errors.ts';
 
 export interface Flag<T> {
@@ -32,7 +32,8 @@ export function choice<const T extends string>(values: readonly T[], help: strin
     help,
     parse: (given, flag) => {
       const found = values.find((value) => value === given);
-      if (found === undefined) throw new UsageError(`--${flag}: expected ${values.join(', ')}, found ${given}`);
+      if (found === undefined)
+        throw new UsageError(`--${flag}: expected ${values.join(', ')}, found ${given}`);
       return found;
     },
   };
@@ -72,7 +73,8 @@ export const duration = (help: string): Flag<number> => ({
       throw new UsageError(`--${flag}: expected a duration such as 90m, 2h30m or 1d, found ${given}`);
     }
     let total = 0;
-    for (const [, number, unit] of given.matchAll(/(\d+(?:\.\d+)?)(ms|s|min|m|h|d)/g)) total += Number(number) * TIME_UNITS[unit!]!;
+    for (const [, number, unit] of given.matchAll(/(\d+(?:\.\d+)?)(ms|s|min|m|h|d)/g))
+      total += Number(number) * TIME_UNITS[unit!]!;
     return total;
   },
 });

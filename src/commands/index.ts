@@ -1,26 +1,18 @@
-import type { Command } from './command.ts';
+import type { Command, Registry } from './command.ts';
 
-/** Every command, by name, in the order of the help. Loaded when asked for: a command starts with its own code only. */
-export const commands = {
-  'ls-groups': async () => (await import('./ls-groups.ts')).lsGroups,
-  'read-manifest': async () => (await import('./read-manifest.ts')).readManifestCommand,
-  decode: async () => (await import('./decode.ts')).decodeCommand,
-  flatten: async () => (await import('./flatten.ts')).flattenCommand,
-  dedupe: async () => (await import('./dedupe.ts')).dedupeCommand,
-  'to-sql': async () => (await import('./to-sql.ts')).toSqlCommand,
-  load: async () => (await import('./load.ts')).loadCommand,
-  run: async () => (await import('./run.ts')).runCommand,
-  state: async () => (await import('./state.ts')).stateCommand,
-  demo: async () => (await import('./demo.ts')).demoCommand,
-} as const satisfies Record<string, () => Promise<unknown>>;
+// A command's own flags' types are forgotten here: this table is for code that handles any of them.
+const anyCommand = (command: unknown) => command as Command;
 
-export type CommandName = keyof typeof commands;
-
-export function isCommandName(name: string): name is CommandName {
-  return Object.hasOwn(commands, name);
-}
-
-/** A command with its flags' types forgotten, for code that handles any of them. */
-export async function loadCommand(name: CommandName): Promise<Command> {
-  return (await commands[name]()) as unknown as Command;
-}
+/** Every command, in the order of the help. Loaded when asked for: a command starts with its own code only. */
+export const commands: Registry = {
+  'ls-groups': async () => anyCommand((await import('./ls-groups.ts')).lsGroups),
+  'read-manifest': async () => anyCommand((await import('./read-manifest.ts')).readManifestCommand),
+  decode: async () => anyCommand((await import('./decode.ts')).decodeCommand),
+  flatten: async () => anyCommand((await import('./flatten.ts')).flattenCommand),
+  dedupe: async () => anyCommand((await import('./dedupe.ts')).dedupeCommand),
+  'to-sql': async () => anyCommand((await import('./to-sql.ts')).toSqlCommand),
+  load: async () => anyCommand((await import('./load.ts')).loadCommand),
+  run: async () => anyCommand((await import('./run.ts')).runCommand),
+  state: async () => anyCommand((await import('./state.ts')).stateCommand),
+  demo: async () => anyCommand((await import('./demo.ts')).demoCommand),
+};

@@ -38,8 +38,9 @@ async function* runPipeline(
   context: Context,
 ): AsyncIterable<Uint8Array> {
   const steps = [];
-  for (const words of pipeline) steps.push(await readStep(words));
-  const outcome = await startPipeline(steps, { stdinIsTerminal: false, ...context } as PipelineContext);
+  const shell = context as PipelineContext;
+  for (const words of pipeline) steps.push(await readStep(words, shell.registry));
+  const outcome = await startPipeline(steps, shell);
   if (outcome.kind === 'done') await outcome.done;
   else yield* outcome.kind === 'wire' ? writeWire(outcome.chunks, { bare: outcome.bare }) : outcome.bytes;
 }

@@ -52,7 +52,12 @@ export type ListedFile = Omit<FileLine, '$' | 'seq'>;
 /** What a feed's listing yields, in order; `ls-groups` makes wire lines of it, with `after`, digests and `end`. */
 export type Listed =
   | { readonly kind: 'ddl'; readonly line: DdlLine }
-  | { readonly kind: 'group'; readonly scope: string; readonly group: string; readonly files: AsyncIterable<ListedFile> | readonly ListedFile[] };
+  | {
+      readonly kind: 'group';
+      readonly scope: string;
+      readonly group: string;
+      readonly files: AsyncIterable<ListedFile> | readonly ListedFile[];
+    };
 
 /** What a feed knows of a table before anything was read of it. */
 export interface TableDefaults {
@@ -89,5 +94,8 @@ export interface Feed {
   /** Schema scripts are of this dialect and give the tables their columns. */
   readonly ddl?: 'redshift';
   /** Keys below the root and what the listing must make of them: documentation under test. */
-  readonly examples: readonly { readonly key: string; readonly expect: { scope: string; group: string; table: string; batch?: string } | null }[];
+  readonly examples: readonly {
+    readonly key: string;
+    readonly expect: { scope: string; group: string; table: string; batch?: string } | null;
+  }[];
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isatty } from 'node:tty';
-import { type CommandName, commands, loadCommand } from '../commands/index.ts';
+import { commands } from '../commands/index.ts';
 import { messageOf, UsageError, UserError } from '../errors.ts';
 import { writeWire } from '../wire/write.ts';
 import { parseWords } from './args.ts';
@@ -23,6 +23,7 @@ export async function main(words: readonly string[]): Promise<void> {
       progress: terminal.show,
       stdin: () => standardInput(abort.signal),
       stdinIsTerminal: isatty(0),
+      registry: commands,
       env: process.env,
     });
   } catch (error) {
@@ -39,11 +40,11 @@ async function execute(words: readonly string[], context: PipelineContext): Prom
   if (name === undefined) throw new UsageError('expected a command, found none (brigade --help lists them)');
   if (name === '--version' || name === '-V') return say(`${version()}\n`);
   if (name === '--help' || name === '-h' || (name === 'help' && rest.length === 0)) {
-    const all = await Promise.all(Object.keys(commands).map((each) => loadCommand(each as CommandName)));
+    const all = await Promise.all(Object.values(commands).map((find) => find()));
     return say(overview(all, version()));
   }
-  if (name === 'help') return say(commandHelp(await findCommand(rest[0]!)));
-  const command = await findCommand(name);
+  if (name === 'help') return say(commandHelp(await findCommand(rest[0]!, commands)));
+  const command = await findCommand(name, commands);
   if (rest.includes('--help') || rest.includes('-h')) return say(commandHelp(command));
   const { options, args } = parseWords(command, rest);
   await finish(await startPipeline([{ command, options, args }], context), context.signal);

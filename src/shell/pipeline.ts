@@ -1,5 +1,4 @@
-import type { Command } from '../commands/command.ts';
-import { commands, isCommandName, loadCommand } from '../commands/index.ts';
+import type { Command, Registry } from '../commands/command.ts';
 import { UsageError } from '../errors.ts';
 import type { Context, Stage } from '../stage.ts';
 import { readWire } from '../wire/read.ts';
@@ -24,21 +23,24 @@ export type Outcome =
 export interface PipelineContext extends Context {
   /** Whether standard input is a terminal: then a command that would read it shows its usage instead. */
   readonly stdinIsTerminal: boolean;
+  /** The commands that `run` may put together. */
+  readonly registry: Registry;
 }
 
 /** Finds a command. Throws `UsageError` with the nearest name. */
-export async function findCommand(name: string): Promise<Command> {
-  if (!isCommandName(name))
-    throw new UsageError(`unknown command ${name}${didYouMean(name, Object.keys(commands))}`);
-  return loadCommand(name);
+export async function findCommand(name: string, registry: Registry): Promise<Command> {
+  const find = Object.hasOwn(registry, name) ? registry[name] : undefined;
+  if (find === undefined)
+    throw new UsageError(`unknown command ${name}${didYouMean(name, Object.keys(registry))}`);
+  return find();
 }
 
 /** Reads the words of one command of a pipeline. */
-export async function readStep(words: readonly string[]): Promise<Step> {
+export async function readStep(words: readonly string[], registry: Registry): Promise<Step> {
   const named = words[0] === 'brigade' ? words.slice(1) : words;
   const [name, ...rest] = named;
   if (name === undefined) throw new UsageError('expected a command after brigade, found nothing');
-  const command = await findCommand(name);
+  const command = await findCommand(name, registry);
   const { options, args } = parseWords(command, rest);
   return { command, options, args };
 }
