@@ -36,7 +36,6 @@ export function quietContext(parts: Partial<Context> = {}): Context {
     signal: new AbortController().signal,
     warn: () => {},
     progress: () => {},
-    // biome-ignore lint/correctness/useYield: an empty input
     stdin: async function* () {},
     env: {},
     ...parts,

@@ -1,6 +1,6 @@
 import { controlLine } from './control.ts';
 import { sameTable } from './grammar.ts';
-import { type Chunk, isControl, type TableLine } from './types.ts';
+import { type Chunk, type Control, isControl, type TableLine } from './types.ts';
 
 const encoder = new TextEncoder();
 const FLUSH_BYTES = 64 * 1024;
@@ -27,12 +27,12 @@ export async function* writeWire(
       const { done, value: chunk } = await next;
       if (done) break;
       if (isControl(chunk)) {
-        if (!options.bare) held += tables.control(chunk);
+        if (!options.bare) held += line(tables.control(chunk));
         if (held.length < FLUSH_BYTES) continue;
         yield encoder.encode(held);
         held = '';
       } else if (chunk.count > 0) {
-        if (!options.bare) held += tables.before(chunk.table);
+        if (!options.bare) held += line(tables.before(chunk.table));
         if (held !== '') yield encoder.encode(held);
         held = '';
         yield chunk.ndjson();
@@ -44,6 +44,8 @@ export async function* writeWire(
   }
 }
 
+const line = (control: Control | undefined) => (control === undefined ? '' : controlLine(control));
+
 // Whether a promise is settled by the time the event loop has gone round once.
 async function isReady(promise: Promise<unknown>): Promise<boolean> {
   const pending = Symbol('pending');
@@ -51,30 +53,29 @@ async function isReady(promise: Promise<unknown>): Promise<boolean> {
   return (await Promise.race([promise, turn])) !== pending;
 }
 
-// Knows which table line stands last, and which one each table of the group has had.
-function createTableWriter() {
+/** Knows which table line stands last, and so which ones must be written. */
+export function createTableWriter() {
   let current: TableLine | undefined;
   const outside = new Map<string, TableLine>();
   let written = outside;
-  function line(table: TableLine): string {
+  function say(table: TableLine): TableLine | undefined {
+    if (current !== undefined && sameTable(current, table)) return undefined;
     current = table;
     const before = written.get(table.table) ?? outside.get(table.table);
     written.set(table.table, table);
-    return controlLine(
-      before !== undefined && sameTable(before, table) ? { $: 'table', table: table.table } : table,
-    );
+    return before !== undefined && sameTable(before, table) ? { $: 'table', table: table.table } : table;
   }
   return {
-    control(chunk: Exclude<Chunk, { ndjson(): Uint8Array }>): string {
-      if (chunk.$ === 'table') return current !== undefined && sameTable(current, chunk) ? '' : line(chunk);
+    /** The line to write for a control chunk, if one is needed. */
+    control(chunk: Control): Control | undefined {
+      if (chunk.$ === 'table') return say(chunk);
       if (chunk.$ === 'group' || chunk.$ === 'commit') {
         current = undefined;
         written = chunk.$ === 'group' ? new Map() : outside;
       }
-      return controlLine(chunk);
+      return chunk;
     },
-    before(table: TableLine): string {
-      return current !== undefined && (current === table || sameTable(current, table)) ? '' : line(table);
-    },
+    /** The line to write before rows of a table, if one is needed. */
+    before: say,
   };
 }
