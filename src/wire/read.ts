@@ -68,13 +68,17 @@ function* readBlock(
   let count = 0;
   let at = 0;
   const where = () => `${name} line ${lines + 1}`;
+  const run = (to: number) => {
+    const table = grammar.rowTable(`${name} line ${lines + 1 - count}`);
+    return runOfBytes(table, block.subarray(runStart, to), count);
+  };
   while (at < block.length) {
     const end = block.indexOf(LF, at);
     const kind = classify(block, at, end);
     if (kind === 'row') {
       count++;
     } else {
-      if (count > 0) yield runOfBytes(grammar.rowTable(where()), block.subarray(runStart, at), count);
+      if (count > 0) yield run(at);
       count = 0;
       runStart = end + 1;
       if (kind === 'control') {
@@ -97,11 +101,7 @@ function* readBlock(
     lines++;
     at = end + 1;
   }
-  if (count > 0) {
-    lines--;
-    yield runOfBytes(grammar.rowTable(where()), block.subarray(runStart), count);
-    lines++;
-  }
+  if (count > 0) yield run(block.length);
   return lines;
 }
 

@@ -40,7 +40,8 @@ export function rowLine(row: Row): string {
 /** The row that a line holds, unescaped. */
 export function parseRow(line: string): Row {
   const row = toNullPrototype(JSON.parse(line));
-  return line.startsWith('{"$') && row['$'] === 'row' ? (row['row'] as Row) : row;
+  // Only an escaped row begins with `$`: any other line that does so is a control line.
+  return row['$'] === 'row' && Object.keys(row)[0] === '$' ? toNullPrototype(row['row'] as Row) : row;
 }
 
 function parseRows(bytes: Uint8Array): Row[] {
