@@ -1,0 +1,201 @@
+/** Folders as a store: what a bucket's copy on disk looks like, in the same order and with the same errors. */
+
+import type { BigIntStats } from 'node:fs';
+import { open, readdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { codeOf, messageOf, UserError } from '../errors.ts';
+import { compareText } from '../wire/order.ts';
+import type { Entry, ListOptions, ReadOptions, Store } from './store.ts';
+
+const PIECE_BYTES = 256 * 1024;
+
+/** The path that a `file:` URL or a plain path means. Throws `UserError` for a URL of another machine. */
+export function filePath(uri: string): string {
+  if (!/^file:/i.test(uri)) return resolve(uri);
+  try {
+    return fileURLToPath(uri);
+  } catch (error) {
+    throw new UserError(`${uri}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/**
+ * The store of local files. Entries come in byte order of their paths as from S3, symbolic links followed, sockets
+ * and pipes left out; an ETag is made of size and time of change (to the nanosecond). A listing holds the names of
+ * one folder per level at a time.
+ */
+export function openFileStore({ signal }: { readonly signal?: AbortSignal } = {}): Store {
+  return {
+    async *list(root, options = {}) {
+      const base = await existingFolder(root);
+      const { prefix = '', startAfter } = options;
+      const slash = prefix.lastIndexOf('/') + 1;
+      yield* walk(
+        base,
+        prefix.slice(0, slash),
+        { prefix, ...(startAfter === undefined ? {} : { startAfter }) },
+        signal,
+      );
+    },
+    async *folders(root, prefix = '') {
+      const base = await existingFolder(root);
+      const slash = prefix.lastIndexOf('/') + 1;
+      for (const name of await names(base, prefix.slice(0, slash))) {
+        signal?.throwIfAborted();
+        if (
+          name.endsWith('/') &&
+          name.startsWith(prefix.slice(slash)) &&
+          (await holdsFile(join(base, prefix.slice(0, slash), name)))
+        )
+          yield name;
+      }
+    },
+    read: (uri, options = {}) => readFile(uri, options, signal),
+    async stat(uri) {
+      const path = filePath(uri);
+      const found = await stat(path, { bigint: true }).catch((error) => fail(uri, error));
+      if (!found.isFile()) throw new UserError(`${uri}: expected a file, found a folder`);
+      return entryOf(path, path.slice(path.lastIndexOf('/') + 1), found);
+    },
+    localPath: filePath,
+  };
+}
+
+async function existingFolder(root: string): Promise<string> {
+  const path = filePath(root);
+  const found = await stat(path).catch((error) => fail(root, error, 'no such folder'));
+  if (!found.isDirectory()) throw new UserError(`${root}: expected a folder, found a file`);
+  return path;
+}
+
+async function* walk(
+  base: string,
+  folder: string,
+  options: ListOptions,
+  signal?: AbortSignal,
+): AsyncIterable<Entry> {
+  const { prefix = '', startAfter } = options;
+  for (const name of await names(base, folder)) {
+    signal?.throwIfAborted();
+    const path = folder + name;
+    if (!path.startsWith(prefix) && !prefix.startsWith(path)) continue;
+    // A folder whose name is a prefix of `startAfter` still holds later keys.
+    if (
+      startAfter !== undefined &&
+      compareText(path, startAfter) <= 0 &&
+      !(name.endsWith('/') && startAfter.startsWith(path))
+    )
+      continue;
+    if (name.endsWith('/')) yield* walk(base, path, options, signal);
+    else {
+      const full = join(base, path);
+      const found = await stat(full, { bigint: true }).catch((error) => fail(full, error));
+      yield entryOf(full, path, found);
+    }
+  }
+}
+
+// The files and folders (with a `/`) of one folder in the byte order of the keys below them: `a-b` before `a/`.
+async function names(base: string, folder: string): Promise<string[]> {
+  const path = join(base, folder);
+  const entries = await readdir(path, { withFileTypes: true, encoding: 'buffer' }).catch((error) => {
+    if (folder !== '' && (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR')) return [];
+    return fail(path, error);
+  });
+  const found: string[] = [];
+  for (const entry of entries) {
+    const name = textOf(entry.name, path);
+    let kind: { isFile(): boolean; isDirectory(): boolean } = entry;
+    if (entry.isSymbolicLink())
+      kind = await stat(join(path, name)).catch((error) => fail(join(path, name), error));
+    if (kind.isDirectory()) found.push(`${name}/`);
+    else if (kind.isFile()) found.push(name);
+  }
+  return found.sort(compareText);
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function textOf(name: Buffer, folder: string): string {
+  try {
+    return utf8.decode(name);
+  } catch (error) {
+    throw new UserError(
+      `${folder}: expected file names in UTF-8, found ${JSON.stringify(name.toString('latin1'))}`,
+      { cause: error },
+    );
+  }
+}
+
+// S3 has no empty folders.
+async function holdsFile(folder: string): Promise<boolean> {
+  for (const name of await names(folder, '')) {
+    if (!name.endsWith('/') || (await holdsFile(join(folder, name)))) return true;
+  }
+  return false;
+}
+
+function entryOf(file: string, path: string, found: BigIntStats): Entry {
+  return {
+    uri: pathToFileURL(file).href,
+    path,
+    bytes: Number(found.size),
+    etag: etagOf(found),
+    modified: new Date(Number(found.mtimeNs / 1_000_000n)).toISOString(),
+  };
+}
+
+function etagOf(found: BigIntStats): string {
+  return `${found.size.toString(36)}-${found.mtimeNs.toString(36)}`;
+}
+
+async function* readFile(uri: string, options: ReadOptions, signal?: AbortSignal): AsyncIterable<Uint8Array> {
+  const { start = 0, end = Number.POSITIVE_INFINITY, etag } = options;
+  const handle = await open(filePath(uri), 'r').catch((error) => fail(uri, error));
+  try {
+    const found = await handle.stat({ bigint: true });
+    if (found.isDirectory()) throw new UserError(`${uri}: expected a file, found a folder`);
+    if (etag !== undefined && etagOf(found) !== etag) throw rewritten(uri, etag, etagOf(found));
+    for (let at = start; at < end; ) {
+      signal?.throwIfAborted();
+      const piece = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, end - at));
+      const { bytesRead } = await handle.read(piece, 0, piece.length, at).catch((error) => fail(uri, error));
+      if (bytesRead === 0) break;
+      at += bytesRead;
+      yield piece.subarray(0, bytesRead);
+    }
+    const after = etagOf(await handle.stat({ bigint: true }));
+    if (found.isFile() && after !== etagOf(found)) throw rewritten(uri, etagOf(found), after);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The error of an object that is no longer the one that was listed. */
+export function rewritten(uri: string, expected: string, found: string): UserError {
+  return new UserError(
+    `${uri}: rewritten since it was listed: expected version ${expected}, found ${found}; list again`,
+  );
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file',
+  ENOTDIR: 'a part of its path is no folder',
+  EACCES: 'no permission to read it',
+  EPERM: 'no permission to read it',
+  EISDIR: 'expected a file, found a folder',
+  ELOOP: 'its symbolic links go in a circle',
+  ENAMETOOLONG: 'its path is too long',
+  EMFILE: 'too many files are open',
+  EIO: 'the disk could not read it',
+};
+
+function fail(place: string, error: unknown, missing?: string): never {
+  const code = codeOf(error);
+  const reason =
+    code === 'ENOENT' && missing !== undefined
+      ? missing
+      : (code !== undefined && REASONS[code]) || messageOf(error);
+  throw new UserError(`${place}: ${reason}`, { cause: error });
+}
