@@ -1,0 +1,15 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { parse } from 'csv-parse';
+
+const toLines = new Transform({
+  writableObjectMode: true,
+  transform: (row, _, done) => done(null, `${JSON.stringify(row)}\n`),
+});
+await pipeline(
+  createReadStream(process.argv[2]),
+  parse({ columns: true }),
+  toLines,
+  createWriteStream(process.argv[3] ?? '/dev/null'),
+);
