@@ -1,0 +1,131 @@
+import { UserError } from '../errors.ts';
+import type { Stage } from '../stage.ts';
+import { isControl, type Run, type TableLine } from '../wire/types.ts';
+import { newBuffers, type Buffers } from './buffers.ts';
+import { declareColumns, isFlat, isTyped, parentLine, subtableLine } from './columns.ts';
+import { PAUSE, withPauses } from './pauses.ts';
+import { flattenInto, type FlattenOptions } from './row.ts';
+import { allTables, shapeOf, type Shape } from './shape.ts';
+
+/**
+ * De-nests rows: objects become columns, arrays become subtables (see `flattenRow`).
+ *
+ * Rows of one table keep their order; parents and subtables leave in runs of their own, in at most a megabyte of
+ * buffers, all of them before the next control line and before a wait for input. Rows of tables without nesting
+ * pass as they are. Every known subtable of a table that a group mentions is declared in that group, so that a
+ * sink deletes the old children of a row whose array is now empty. In the shape of tables memory grows with the
+ * number of names met.
+ */
+export function flatten(options: FlattenOptions = {}): Stage {
+  return async function* (input) {
+    const tables = new Map<string, Table>();
+    const origins = new Map<string, string>();
+    let buffers: Buffers | undefined;
+    let current: Table | undefined;
+    for await (const chunk of withPauses(input)) {
+      if (chunk === PAUSE) {
+        if (buffers !== undefined) yield* buffers.flush();
+        continue;
+      }
+      if (isControl(chunk) && chunk.$ !== 'table') {
+        if (buffers !== undefined) yield* buffers.flush();
+        if (chunk.$ === 'group' || chunk.$ === 'commit') for (const table of tables.values()) table.declared.clear();
+        yield chunk;
+        continue;
+      }
+      const line = isControl(chunk) ? chunk : chunk.table;
+      if (current?.line !== line) {
+        if (buffers !== undefined) yield* buffers.flush();
+        current = tableOf(tables, line, options);
+        const { shape } = current;
+        const table = current;
+        buffers = newBuffers((part) => lineOf(table, part));
+        checkOrigins(origins, shape, line);
+      }
+      if (isControl(chunk)) {
+        yield lineOf(current, current.shape);
+        yield* declarations(current);
+        continue;
+      }
+      const { shape } = current;
+      yield* declarations(current);
+      if (isFlat(line.columns) || (shape.nestedPaths() === 0 && !mayBeNested(chunk))) {
+        yield chunk;
+        continue;
+      }
+      const before = shape.version;
+      for (const row of chunk.objects()) flattenInto(row, shape, buffers!.put);
+      if (shape.version !== before) checkOrigins(origins, shape, line);
+      for (const part of allTables(shape)) if (part !== shape) current.declared.add(part.name);
+      yield* buffers!.full();
+    }
+  };
+}
+
+interface Table {
+  line: TableLine;
+  readonly shape: Shape;
+  /** Subtables that the present group has mentioned. */
+  readonly declared: Set<string>;
+  readonly lines: Map<Shape, { readonly of: TableLine; readonly version: number; readonly line: TableLine }>;
+}
+
+function tableOf(tables: Map<string, Table>, line: TableLine, options: FlattenOptions): Table {
+  let table = tables.get(line.table);
+  const carried = [...(line.order ?? []), ...(line.version === undefined ? [] : [line.version])];
+  if (table === undefined) {
+    table = { line, shape: shapeOf(line.table, { ...options, table: line.table }), declared: new Set(), lines: new Map() };
+    tables.set(line.table, table);
+  }
+  table.line = line;
+  table.shape.key = line.key;
+  table.shape.carried = carried;
+  if (line.columns !== undefined) declareColumns(table.shape, line.columns);
+  return table;
+}
+
+// A line is made anew only when its table has changed, so that repeated lines stay rare.
+function lineOf(table: Table, part: Shape): TableLine {
+  const known = table.lines.get(part);
+  const version = table.shape.version + part.version;
+  if (known?.of === table.line && known.version === version) return known.line;
+  const line = part === table.shape ? parentLine(table.line, part) : subtableLine(table.line, part);
+  table.lines.set(part, { of: table.line, version, line });
+  return line;
+}
+
+function* declarations(table: Table): Iterable<TableLine> {
+  for (const part of allTables(table.shape)) {
+    if (part === table.shape || table.declared.has(part.name) || isAbsent(table, part)) continue;
+    table.declared.add(part.name);
+    yield lineOf(table, part);
+  }
+}
+
+// With typed columns, an array that is not among them is not in the file at all, and says nothing of its rows.
+function isAbsent(table: Table, part: Shape): boolean {
+  const { columns } = table.line;
+  return isTyped(columns) && !columns!.some(({ name }) => name === part.top);
+}
+
+// One name must not stand for a subtable and for a table of its own, unless that is the same subtable.
+function checkOrigins(origins: Map<string, string>, shape: Shape, line: TableLine): void {
+  for (const part of allTables(shape)) {
+    const origin = part === shape ? (line.parent ?? '') : shape.name;
+    const known = origins.get(part.name);
+    if (known === undefined) origins.set(part.name, origin);
+    else if (known !== origin) {
+      const say = (parent: string): string => (parent === '' ? 'a table of its own' : `a subtable of ${parent}`);
+      throw new UserError(`flatten: table ${part.name}: expected one table of this name, found ${say(known)} and ${say(origin)}`);
+    }
+  }
+}
+
+// Braces within text count too: then the rows are looked at, to no harm.
+function mayBeNested(run: Run): boolean {
+  const bytes = run.ndjson();
+  if (bytes.includes(0x5b)) return true;
+  let braces = 0;
+  for (let at = bytes.indexOf(0x7b); at >= 0; at = bytes.indexOf(0x7b, at + 1)) if (++braces > run.count) return true;
+  return false;
+}

@@ -1,0 +1,139 @@
+import { mismatch } from '../errors.ts';
+import type { Column, Row, TypeName, Value } from '../wire/types.ts';
+import { shapeOf, subtableOf, type Shape } from './shape.ts';
+
+/** The options of `flatten`; the names are those of the flags. */
+export interface FlattenOptions {
+  /** What stands between the names that make up a column or a table. Default: `__`. */
+  readonly separator?: string;
+  /** The column that holds the scalars of an array. Default: `value`. */
+  readonly valueColumn?: string;
+  /** What becomes of arrays: tables of their own, or JSON text in a column of type `json`. Default: `subtables`. */
+  readonly arrays?: 'subtables' | 'json';
+  /** How many levels of objects and arrays are opened; deeper ones stay as JSON text. Default: all. */
+  readonly maxDepth?: number;
+}
+
+/** Options of `flattenRow`: those of the stage, and what the stage learns from the `table` line. */
+export interface FlattenRowOptions extends FlattenOptions {
+  readonly table: string;
+  /** Columns of the row that identify it; needed where a row holds arrays. */
+  readonly key?: readonly string[];
+  /** Columns that subtables get besides those called `_sdc_…`: those of the order and the version. */
+  readonly carried?: readonly string[];
+  readonly columns?: readonly Column[];
+}
+
+export interface FlatRow {
+  readonly table: string;
+  readonly row: Row;
+}
+
+/**
+ * One record without nesting: the row itself first, then those of its subtables, an array's elements in order and
+ * each before what was cut out of it.
+ *
+ * Objects fold into columns (`phone.mobile` → `phone__mobile`). An array becomes a table (`contacts__personas`)
+ * with one row per element: the top-level key as `_sdc_source_key_<column>`, the index on each array level as
+ * `_sdc_level_<n>_id`, the record's `_sdc_…` columns, then the element's own members, or the scalar as `value`.
+ * A null element is a row without members, so that indexes stay; an array in an array belongs to its element
+ * like a member called `value`; an empty array gives no row. Rows have null prototypes.
+ *
+ * Throws `UserError` where two paths lead to one column or one table, and where a row with arrays has no key.
+ */
+export function flattenRow(row: Row, options: FlattenRowOptions): FlatRow[] {
+  const shape = shapeOf(options.table, options);
+  const rows: FlatRow[] = [];
+  flattenInto(row, shape, (table, flat) => rows.push({ table: table.name, row: flat }));
+  return rows;
+}
+
+/** As `flattenRow`, for many rows of one table: what they teach stays in the shape. */
+export function flattenInto(row: Row, shape: Shape, put: (table: Shape, row: Row) => void): void {
+  const flat: Row = Object.create(null);
+  const arrays: PendingArray[] = [];
+  fold(row, shape, { prefix: '', path: [], depth: 0, top: undefined }, flat, arrays, shape.columns);
+  put(shape, flat);
+  if (arrays.length === 0) return;
+  const carried = carriedMembers(flat, shape);
+  for (const array of arrays) openArray(array, [], carried, put);
+}
+
+interface PendingArray {
+  readonly table: Shape;
+  readonly elements: readonly Value[];
+  readonly items: Column | undefined;
+  readonly depth: number;
+}
+
+interface Place {
+  readonly prefix: string;
+  readonly path: readonly string[];
+  readonly depth: number;
+  readonly top: string | undefined;
+}
+
+function fold(
+  object: Row, shape: Shape, place: Place, flat: Row, arrays: PendingArray[], columns: readonly Column[] | undefined,
+): void {
+  for (const [name, value] of Object.entries(object)) {
+    const path = [...place.path, name];
+    foldMember(value, place.prefix + name, path, shape, { ...place, top: place.top ?? name }, flat, arrays, columns?.find((column) => column.name === name));
+  }
+}
+
+function foldMember(
+  value: Value, column: string, path: readonly string[], shape: Shape, place: Place, flat: Row, arrays: PendingArray[], typed: Column | undefined,
+): void {
+  const { settings } = shape;
+  const put = (given: Value, type: TypeName | undefined): void => {
+    shape.column(column, path, place.top ?? column, type);
+    flat[column] = given;
+  };
+  if (value === null) {
+    if (!shape.isNested(path)) put(null, typed?.type);
+    return;
+  }
+  if (typeof value !== 'object' || typed?.type === 'json') return put(value, typed?.type);
+  if (place.depth >= settings.maxDepth || (Array.isArray(value) && settings.arrays === 'json')) {
+    return put(JSON.stringify(value), 'json');
+  }
+  if (Array.isArray(value)) {
+    const table = subtableOf(shape, column, path);
+    arrays.push({ table, elements: value, items: typed?.items, depth: place.depth + 1 });
+    return;
+  }
+  shape.nest(path);
+  const inner = { prefix: column + settings.separator, path, depth: place.depth + 1, top: place.top };
+  fold(value as Row, shape, inner, flat, arrays, typed?.columns);
+}
+
+function openArray(array: PendingArray, levels: readonly number[], carried: Row, put: (table: Shape, row: Row) => void): void {
+  const { table, elements, items, depth } = array;
+  for (const [index, element] of elements.entries()) {
+    const ids = [...levels, index];
+    const flat: Row = Object.assign(Object.create(null), carried);
+    for (const [level, id] of ids.entries()) flat[`_sdc_level_${level}_id`] = id;
+    const inner: PendingArray[] = [];
+    const place: Place = { prefix: '', path: [], depth, top: undefined };
+    if (element !== null && typeof element === 'object' && !Array.isArray(element)) {
+      fold(element as Row, table, place, flat, inner, items?.columns);
+    } else if (element !== null) {
+      foldMember(element, table.settings.valueColumn, [], table, place, flat, inner, items);
+    }
+    put(table, flat);
+    for (const deeper of inner) openArray(deeper, ids, carried, put);
+  }
+}
+
+// What every row of a subtable gets from its top-level row, in the order of the columns.
+function carriedMembers(flat: Row, shape: Shape): Row {
+  const carried: Row = Object.create(null);
+  for (const name of shape.key ?? []) {
+    const value = flat[name];
+    if (value === undefined) throw mismatch(`flatten: table ${shape.name}`, `a value in key column ${name}, since the row holds arrays`, 'none');
+    carried[`_sdc_source_key_${name}`] = value;
+  }
+  for (const name of shape.carriedNames()) if (name in flat) carried[name] = flat[name]!;
+  return carried;
+}

@@ -1,0 +1,162 @@
+import { mismatch, UserError } from '../errors.ts';
+import type { Column, TypeName } from '../wire/types.ts';
+import type { FlattenRowOptions } from './row.ts';
+
+/** A scalar column of a flat table. */
+export interface FlatColumn {
+  readonly column: Column;
+  readonly path: readonly string[];
+  /** The top-level member it is cut from: the input's column. */
+  readonly top: string;
+}
+
+export interface FlattenSettings {
+  readonly separator: string;
+  readonly valueColumn: string;
+  readonly arrays: 'subtables' | 'json';
+  readonly maxDepth: number;
+}
+
+/**
+ * What is known of a flat table: its columns in the order in which they were met, which paths are objects or
+ * arrays, and the tables cut out of it. Grows with the names met, not with the rows.
+ */
+export interface Shape {
+  readonly name: string;
+  readonly settings: FlattenSettings;
+  /** The top-level table; itself there. */
+  readonly root: Shape;
+  /** Where in the top-level record its rows come from, for messages. */
+  readonly place: string;
+  /** The top-level member it is cut from; empty at the top. */
+  readonly top: string;
+  /** How many arrays deep. */
+  readonly level: number;
+  key: readonly string[] | undefined;
+  carried: readonly string[];
+  /** The columns of its records before flattening, where known. */
+  columns: readonly Column[] | undefined;
+  readonly flat: ReadonlyMap<string, FlatColumn>;
+  readonly subtables: ReadonlyMap<string, Shape>;
+  /** Grows whenever a column or a subtable comes. */
+  version: number;
+  column(name: string, path: readonly string[], top: string, type: TypeName | undefined): void;
+  nest(path: readonly string[]): void;
+  isNested(path: readonly string[]): boolean;
+  nestedPaths(): number;
+  /** The columns of the top-level row that go along into its subtables. */
+  carriedNames(): readonly string[];
+}
+
+/** A path for people: `"phone"."mobile"`. */
+export const pathText = (path: readonly string[]): string => path.map((name) => JSON.stringify(name)).join('.');
+
+/** The shape of a top-level table of which nothing is known but what the options say. */
+export function shapeOf(name: string, options: FlattenRowOptions): Shape {
+  const settings: FlattenSettings = {
+    separator: options.separator ?? '__',
+    valueColumn: options.valueColumn ?? 'value',
+    arrays: options.arrays ?? 'subtables',
+    maxDepth: options.maxDepth ?? Number.POSITIVE_INFINITY,
+  };
+  return newShape(name, '', '', settings, undefined, { key: options.key, carried: options.carried ?? [], columns: options.columns });
+}
+
+interface Known {
+  readonly key: readonly string[] | undefined;
+  readonly carried: readonly string[];
+  readonly columns: readonly Column[] | undefined;
+}
+
+function newShape(name: string, place: string, top: string, settings: FlattenSettings, parent: Shape | undefined, known: Known): Shape {
+  const flat = new Map<string, FlatColumn>();
+  const nested = new Set<string>();
+  const shape: Shape = {
+    name,
+    settings,
+    place,
+    top,
+    level: parent === undefined ? 0 : parent.level + 1,
+    root: undefined as unknown as Shape,
+    ...known,
+    flat,
+    subtables: new Map(),
+    version: 0,
+    column: (column, path, top, type) => {
+      const existing = flat.get(column);
+      if (existing === undefined) {
+        for (const reserved of parent === undefined ? [] : ownNames(shape)) {
+          if (column !== reserved.name) continue;
+          throw collision(name, `column ${column}`, place + pathText(path), reserved.what);
+        }
+        flat.set(column, { column: type === undefined ? { name: column } : { name: column, type }, path: [...path], top });
+        shape.version++;
+        return;
+      }
+      if (!samePath(existing.path, path)) throw collision(name, `column ${column}`, pathText(existing.path), pathText(path));
+      if (type !== undefined && existing.column.type === undefined) {
+        flat.set(column, { ...existing, column: { name: column, type } });
+        shape.version++;
+      }
+    },
+    nest: (path) => {
+      nested.add(path.join('\0'));
+    },
+    nestedPaths: () => nested.size,
+    isNested: (path) => nested.has(path.join('\0')),
+    carriedNames: () => {
+      const key = new Set(shape.key ?? []);
+      const system = [...flat.keys()].filter((column) => column.startsWith('_sdc_'));
+      return [...new Set([...system, ...shape.carried])].filter((column) => !key.has(column));
+    },
+  };
+  (shape as { root: Shape }).root = parent?.root ?? shape;
+  return shape;
+}
+
+// Columns a subtable has beside the members of its elements.
+function ownNames(shape: Shape): { readonly name: string; readonly what: string }[] {
+  const { root } = shape;
+  return [
+    ...(root.key ?? []).map((name) => ({ name: `_sdc_source_key_${name}`, what: `the key column ${name} of ${root.name}` })),
+    ...Array.from({ length: shape.level }, (_, level) => ({ name: `_sdc_level_${level}_id`, what: `the index on array level ${level}` })),
+    ...root.carriedNames().map((name) => ({ name, what: `the column ${name} of ${root.name}` })),
+  ];
+}
+
+/** The table that an array becomes. */
+export function subtableOf(shape: Shape, column: string, path: readonly string[], items?: Column): Shape {
+  const { root, settings } = shape;
+  const name = shape.name + settings.separator + column;
+  const existing = shape.subtables.get(name);
+  if (existing !== undefined) {
+    const place = `${shape.place}${pathText(path)}[]`;
+    if (existing.place !== place) throw collision(root.name, `table ${name}`, existing.place, place);
+    return existing;
+  }
+  if (root.key === undefined || root.key.length === 0) {
+    throw mismatch(`flatten: table ${root.name}`, `a key, since ${pathText(path)} is an array and becomes table ${name}`, 'none (give it in the catalog)');
+  }
+  const place = `${shape.place}${pathText(path)}[]`;
+  const clash = allTables(root).find((table) => table.name === name);
+  if (clash !== undefined) throw collision(root.name, `table ${name}`, clash.place === '' ? 'the table itself' : clash.place, place);
+  const table = newShape(name, place, shape === root ? (path[0] ?? '') : shape.top, settings, shape, { key: undefined, carried: [], columns: items?.columns });
+  (shape.subtables as Map<string, Shape>).set(name, table);
+  shape.nest(path);
+  root.version++;
+  return table;
+}
+
+/** A table and everything cut out of it. */
+export function allTables(shape: Shape): Shape[] {
+  return [shape, ...[...shape.subtables.values()].flatMap(allTables)];
+}
+
+function samePath(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, index) => name === b[index]);
+}
+
+/** The error about two paths that lead to one name. */
+export function collision(table: string, what: string, first: string, second: string): UserError {
+  return new UserError(`flatten: table ${table}: expected one path to ${what}, found two: ${first} and ${second} (another --separator or --value-column keeps them apart)`);
+}
