@@ -1,0 +1,282 @@
+import { isUtf8 } from 'node:buffer';
+import { mismatch } from '../errors.ts';
+import { FIRST_SIZES } from '../kernels/buffers.ts';
+import { CSV_STATUS, type CsvKernel } from '../kernels/csv.ts';
+import { runOfBytes } from '../wire/run.ts';
+import { type Chunk, type Column, RUN_BYTES, type TableLine } from '../wire/types.ts';
+import { type BadRecord, badRecordError, MAX_RECORD_BYTES, rejectLine, snippet } from './bad-record.ts';
+import { type CsvDialect, csvColumns, fieldCount } from './csv-dialect.ts';
+import { firstInvalidUtf8 } from './encoding.ts';
+import type { FormatInput } from './format.ts';
+
+/** One CSV file on its way through the kernel. */
+export interface CsvReader {
+  /** Takes some of `piece` from `from` on; returns how many bytes. */
+  append(piece: Uint8Array, from: number): number;
+  /** The rows and rejects of what has been appended; with `final`, of everything. */
+  drain(final: boolean): Generator<Chunk>;
+  /** The columns by the file's first record; undefined while it is not there. */
+  first(final: boolean): { readonly header: boolean; readonly columns: readonly Column[] } | undefined;
+}
+
+const ALL_ROWS = 0xffffffff;
+const BAD = -1;
+
+// Of a record so large and not yet whole, the end is looked for first, instead of its beginning read again and again.
+const LARGE_RECORD_BYTES = FIRST_SIZES.input / 2;
+
+/** `base`: where the kernel's first byte is in the file; undefined if the file had to be transcoded. */
+export function csvReader(
+  kernel: CsvKernel,
+  input: FormatInput,
+  dialect: CsvDialect,
+  base: number | undefined,
+): CsvReader {
+  const { buffers, functions } = kernel;
+  const rejecting = input.options.onError === 'reject';
+  let line = 1;
+  let columns: readonly Column[] | undefined;
+  let table: TableLine = input.table;
+  let lonelyCr = false;
+  // A record whose end is being looked for: because it is larger than a step, or because it is bad.
+  let measuring = false;
+  let measuredBytes = 0;
+  let bad: BadRecord | undefined;
+
+  const place = (): string => `${input.name} line ${line}`;
+  const offsetOf = (position: number): number | undefined =>
+    base === undefined ? undefined : base + buffers.offset + position - buffers.start;
+
+  function configure(shape: readonly Column[]): void {
+    const { delimiter, nullText, emptyIsNull } = dialect;
+    kernel.configure({ delimiter, nullText, emptyIsNull, lonelyCr, columns: shape });
+  }
+
+  // The record at `start`, once all of it is there.
+  function measure(final: boolean): { next: number; end: number; fields: number; lines: number } | undefined {
+    if (measuredBytes === 0) functions.startMeasure();
+    const anyCr = columns === undefined || lonelyCr;
+    const done = functions.measure(buffers.start + measuredBytes, buffers.end, Number(final), Number(anyCr));
+    measuredBytes = functions.getAt() - buffers.start;
+    if (done === 0) return undefined;
+    measuredBytes = 0;
+    return {
+      next: functions.getAt(),
+      end: functions.getFoundEnd(),
+      fields: functions.getColumn() + 1,
+      lines: functions.getLines(),
+    };
+  }
+
+  function describe(status: number): BadRecord {
+    const column = functions.getColumn();
+    const found = functions.getFound();
+    const offset = offsetOf(found);
+    const at = columns?.[column];
+    const text = (end: number): string => snippet(buffers.bytes.subarray(found, end));
+    const fields = fieldCount(columns?.length ?? 0);
+    switch (status) {
+      case CSV_STATUS.tooFew:
+        return { expected: fields, found: String(column + 1) };
+      case CSV_STATUS.tooMany:
+        return { expected: fields };
+      case CSV_STATUS.bareQuote:
+        return { offset, expected: 'quotes around a whole field', found: 'a quote inside unquoted text' };
+      case CSV_STATUS.afterQuote:
+        return { offset, expected: 'a delimiter or line end after a closing quote', found: text(found + 1) };
+      case CSV_STATUS.unterminated:
+        return {
+          offset,
+          expected: 'an end of the quoted field that begins here',
+          found: 'the end of the file',
+        };
+      case CSV_STATUS.nul:
+        return { offset, expected: 'text', found: 'a NUL byte' };
+      case CSV_STATUS.bareCr:
+        return {
+          offset,
+          expected: 'line ends as in the first line',
+          found: 'a carriage return without line feed',
+        };
+      case CSV_STATUS.wrongType:
+        return {
+          column: at?.name ?? '',
+          expected: at?.type ?? '',
+          found: text(functions.getFoundEnd()),
+        };
+      default:
+        throw new Error(`csv kernel: unknown status ${status}`);
+    }
+  }
+
+  function notUtf8(from: number, to: number): BadRecord {
+    const position = from + firstInvalidUtf8(buffers.bytes.subarray(from, to));
+    const byte = buffers.bytes[position] ?? 0;
+    return {
+      offset: offsetOf(position),
+      expected: 'UTF-8',
+      found: `byte 0x${byte.toString(16).padStart(2, '0')}`,
+    };
+  }
+
+  // Stops, unless bad records are to become reject lines; what was found may not be known before the record's end.
+  function fail(record: BadRecord): void {
+    const knowsColumns =
+      columns !== undefined || (dialect.declared !== undefined && dialect.header !== 'yes');
+    if (record.found !== undefined && !(rejecting && knowsColumns)) throw badRecordError(place(), record);
+    bad = record;
+  }
+
+  function skipEmptyLines(final: boolean): void {
+    const { bytes, end } = buffers;
+    let { start } = buffers;
+    while (start < end) {
+      if (bytes[start] === 13) {
+        if (start + 1 === end && !final) break;
+        if (bytes[start + 1] === 10) start++;
+      } else if (bytes[start] !== 10) break;
+      start++;
+      line++;
+    }
+    buffers.consume(start);
+  }
+
+  function first(final: boolean): ReturnType<CsvReader['first']> {
+    if (dialect.declared?.length !== 1) skipEmptyLines(final);
+    if (buffers.start === buffers.end) return undefined;
+    const record = measure(final);
+    if (record === undefined) return undefined;
+    lonelyCr = functions.endedByCr() !== 0;
+    configure(Array.from({ length: record.fields }, (_, index) => ({ name: String(index) })));
+    const length = record.next - buffers.start;
+    while (true) {
+      const { start, output, outputEnd } = buffers;
+      const status = functions.run(start, start + length, output, outputEnd, outputEnd, 1, 1);
+      if (functions.getRows() === 1) break;
+      if (status === CSV_STATUS.outputFull) growOutput();
+      else {
+        fail(describe(status));
+        return undefined;
+      }
+    }
+    const { bytes, start, output } = buffers;
+    if (!isUtf8(bytes.subarray(start, start + length))) {
+      fail(notUtf8(start, start + length));
+      return undefined;
+    }
+    const row = JSON.parse(bytes.toString('utf8', output, functions.getOutputAt()));
+    const fields = Array.from({ length: record.fields }, (_, index) => row[index] as string | null);
+    const told = csvColumns(dialect, fields, place());
+    if (told.header) {
+      buffers.consume(start + length);
+      line += record.lines;
+    }
+    columns = told.columns;
+    return told;
+  }
+
+  // The header or shape first; then `start` is at the first row.
+  function begin(final: boolean): boolean {
+    const told = first(final);
+    if (told === undefined) return false;
+    configure(told.columns);
+    table = { ...input.table, columns: told.columns };
+    return true;
+  }
+
+  function growOutput(): void {
+    const size = buffers.outputEnd - buffers.output;
+    if (size > 4 * MAX_RECORD_BYTES) {
+      throw mismatch(place(), `a record whose row has at most ${size} bytes`, 'a larger one');
+    }
+    buffers.reserve({ output: 2 * size });
+  }
+
+  // Rows of the next whole records that are right; sets `bad` if one follows that is not.
+  function rows(final: boolean): { run: Chunk | undefined; status: number } {
+    const { bytes, start, end, output, outputEnd } = buffers;
+    let status = functions.run(start, end, output, output + RUN_BYTES, outputEnd, Number(final), ALL_ROWS);
+    let at = functions.getAt();
+    let outputAt = functions.getOutputAt();
+    let count = functions.getRows();
+    let lines = functions.getLines();
+    let invalid: BadRecord | undefined;
+    if (!isUtf8(bytes.subarray(start, at))) {
+      // Once more, record by record, up to the one that is at fault.
+      const whole = at;
+      at = start;
+      outputAt = output;
+      count = lines = 0;
+      while (at < whole) {
+        status = functions.run(at, end, outputAt, outputEnd, outputEnd, Number(final), 1);
+        const next = functions.getAt();
+        if (!isUtf8(bytes.subarray(at, next))) {
+          invalid = notUtf8(at, next);
+          break;
+        }
+        at = next;
+        outputAt = functions.getOutputAt();
+        count += functions.getRows();
+        lines += functions.getLines();
+      }
+    }
+    const failed = invalid ?? (status > CSV_STATUS.outputFull ? describe(status) : undefined);
+    let run: Chunk | undefined;
+    if (count > 0) {
+      const lineBytes = Buffer.allocUnsafeSlow(outputAt - output);
+      bytes.copy(lineBytes, 0, output, outputAt);
+      run = runOfBytes(table, lineBytes, count);
+    }
+    buffers.consume(at);
+    line += lines;
+    if (failed !== undefined) bad = failed;
+    return { run, status: failed === undefined ? status : BAD };
+  }
+
+  function* drain(final: boolean): Generator<Chunk> {
+    while (true) {
+      if (bad !== undefined) {
+        fail(bad);
+        const record = measure(final);
+        if (record === undefined) return;
+        fail({ found: String(record.fields), ...bad });
+        const raw = buffers.bytes.subarray(buffers.start, record.end);
+        yield rejectLine(input, line, offsetOf(buffers.start), { found: String(record.fields), ...bad }, raw);
+        buffers.consume(record.next);
+        line += record.lines;
+        bad = undefined;
+      } else if (measuring) {
+        if (measure(final) === undefined) return;
+        measuring = false;
+      }
+      if (columns === undefined && !begin(final)) {
+        if (bad !== undefined) continue;
+        return;
+      }
+      const { run, status } = rows(final);
+      if (run !== undefined) yield run;
+      if (status === CSV_STATUS.outputFull && run === undefined) growOutput();
+      if (status === CSV_STATUS.needInput) {
+        measuring = buffers.end - buffers.start > LARGE_RECORD_BYTES;
+        if (!measuring) return;
+      }
+    }
+  }
+
+  function append(piece: Uint8Array, from: number): number {
+    const taken = buffers.append(piece, from);
+    if (taken > 0) return taken;
+    const size = buffers.end - buffers.start;
+    if (size >= MAX_RECORD_BYTES) {
+      throw mismatch(
+        place(),
+        `a record of at most ${MAX_RECORD_BYTES} bytes`,
+        'a larger one (a quote never closed?)',
+      );
+    }
+    buffers.reserve({ input: 2 * size });
+    return buffers.append(piece, from);
+  }
+
+  return { append, drain, first };
+}
