@@ -19,39 +19,107 @@ export interface Catalog {
   readonly tables?: Readonly<Record<string, CatalogTable>>;
 }
 
-const MEMBERS = new Set(['key', 'merge', 'order', 'delete_flag', 'columns', 'empty_when_absent', 'required']);
 const MODES = new Set(['append', 'upsert', 'delete-insert', 'replace', 'scd2']);
+
+const SIMPLE_TYPES = new Set(
+  'boolean int bigint decimal float double text bytes date time timestamp timestamptz uuid json array object'.split(
+    ' ',
+  ),
+);
+
+/** Whether a text is the name of a column type: `bigint`, `decimal(19,4)`. */
+export function isTypeName(text: string): text is TypeName {
+  if (SIMPLE_TYPES.has(text)) return true;
+  const decimal = /^decimal\((\d{1,4}),(\d{1,4})\)$/.exec(text);
+  return decimal !== null && Number(decimal[1]) >= 1 && Number(decimal[2]) <= Number(decimal[1]);
+}
 
 /** Reads and checks a catalog file. Every error names the path inside the file. */
 export function readCatalog(path: string): Catalog {
-  let catalog: unknown;
+  let text: string;
   try {
-    catalog = JSON.parse(readFileSync(path, 'utf8'));
+    text = readFileSync(path, 'utf8');
   } catch (error) {
     throw new UserError(`catalog ${path}: ${messageOf(error)}`, { cause: error });
   }
-  const fail = (place: string, expected: string): never => {
-    throw new UserError(`catalog ${path}: ${place}: expected ${expected}`);
-  };
-  if (!isObject(catalog)) return fail('top level', 'an object');
-  for (const member of Object.keys(catalog)) if (member !== 'tables') fail(member, 'only "tables" here');
-  const tables = catalog['tables'] ?? {};
-  if (!isObject(tables)) return fail('tables', 'an object');
-  for (const [name, table] of Object.entries(tables)) {
-    const place = `tables.${name}`;
-    if (!isObject(table)) return fail(place, 'an object');
-    for (const [member, value] of Object.entries(table)) {
-      if (!MEMBERS.has(member)) fail(`${place}.${member}`, `one of ${[...MEMBERS].join(', ')}`);
-      const isNames = Array.isArray(value) && value.every((item) => typeof item === 'string');
-      if ((member === 'key' || member === 'order') && !isNames)
-        fail(`${place}.${member}`, 'a list of column names');
-      if (member === 'merge' && !MODES.has(String(value))) fail(`${place}.merge`, [...MODES].join(', '));
-      if (member === 'delete_flag' && typeof value !== 'string')
-        fail(`${place}.delete_flag`, 'a column name');
-    }
+  return parseCatalog(text, path);
+}
+
+/** Reads and checks a catalog's text; `name` stands in messages. Throws `UserError`. */
+export function parseCatalog(text: string, name: string): Catalog {
+  let catalog: unknown;
+  try {
+    catalog = JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text);
+  } catch (error) {
+    throw new UserError(`catalog ${name}: ${messageOf(error)}`, { cause: error });
   }
+  checkCatalog(catalog, `catalog ${name}:`);
   return catalog as Catalog;
 }
+
+/** Throws unless a value is what may stand at a place such as `catalog c.json: tables.users.key`. */
+type Check = (value: unknown, place: string) => void;
+
+function refuse(place: string, expected: string): never {
+  throw new UserError(`${place.endsWith(':') ? `${place} top level` : place}: expected ${expected}`);
+}
+
+const inside = (place: string, member: string) => `${place}${place.endsWith(':') ? ' ' : '.'}${member}`;
+
+const check =
+  (isRight: (value: unknown) => boolean, expected: string): Check =>
+  (value, place) => {
+    if (!isRight(value)) refuse(place, expected);
+  };
+
+/** An object of any members, each of which is checked the same way. */
+const objectOf =
+  (member: Check): Check =>
+  (value, place) => {
+    if (!isObject(value)) refuse(place, 'an object');
+    for (const [name, inner] of Object.entries(value)) member(inner, inside(place, name));
+  };
+
+/** An object of these members only. */
+const objectWith =
+  (members: Readonly<Record<string, Check>>): Check =>
+  (value, place) => {
+    if (!isObject(value)) refuse(place, 'an object');
+    for (const [name, inner] of Object.entries(value)) {
+      if (!Object.hasOwn(members, name))
+        refuse(inside(place, name), `one of ${Object.keys(members).join(', ')}`);
+      members[name]!(inner, inside(place, name));
+    }
+  };
+
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
+const columnNames = check(
+  (value) =>
+    Array.isArray(value) &&
+    value.every(isText) &&
+    new Set(value.map((name) => name.toLowerCase())).size === value.length,
+  'a list of column names, each once',
+);
+const flag = check((value) => typeof value === 'boolean', 'true or false');
+const type = check(
+  (value) => isText(value) && isTypeName(value),
+  'a type such as bigint, decimal(19,4), text or timestamptz',
+);
+const columnWith = objectWith({ type });
+
+const checkCatalog = objectWith({
+  tables: objectOf(
+    objectWith({
+      key: columnNames,
+      merge: check((value) => MODES.has(String(value)), `one of ${[...MODES].join(', ')}`),
+      order: columnNames,
+      delete_flag: check(isText, 'a column name'),
+      columns: objectOf((value, place) => (isObject(value) ? columnWith : type)(value, place)),
+      empty_when_absent: flag,
+      required: flag,
+    }),
+  ),
+});
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -59,12 +127,27 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 /**
  * What the catalog says of a table: the entries whose name matches (in any case, `*` for any text) laid over
- * one another, the most exact last.
+ * one another, the most exact last; their columns too.
  */
 export function catalogTable(catalog: Catalog | undefined, table: string): CatalogTable {
   const matches = Object.entries(catalog?.tables ?? {}).filter(([pattern]) => globMatch(pattern, table));
-  matches.sort(([a], [b]) => a.replaceAll('*', '').length - b.replaceAll('*', '').length);
-  return Object.assign({}, ...matches.map(([, entry]) => entry));
+  matches.sort(([a], [b]) => exactness(a) - exactness(b));
+  const entries = matches.map(([, entry]) => entry);
+  const columns = Object.assign({}, ...entries.map((entry) => entry.columns));
+  return Object.assign({}, ...entries, Object.keys(columns).length > 0 ? { columns } : {});
+}
+
+const exactness = (pattern: string) =>
+  pattern.includes('*') ? pattern.replaceAll('*', '').length : Number.POSITIVE_INFINITY;
+
+/** The type the catalog gives a column; names match in any case, an exact one first. */
+export function catalogType(entry: CatalogTable, column: string): TypeName | undefined {
+  const columns = entry.columns ?? {};
+  const found = Object.hasOwn(columns, column)
+    ? column
+    : Object.keys(columns).find((name) => name.toLowerCase() === column.toLowerCase());
+  const given = found === undefined ? undefined : columns[found];
+  return typeof given === 'object' ? given.type : given;
 }
 
 const globs = new Map<string, RegExp>();

@@ -1,0 +1,100 @@
+import { writeFile } from 'node:fs/promises';
+import type { Catalog } from '../catalog.ts';
+import { messageOf, UserError } from '../errors.ts';
+import { feedNamed } from '../feeds/index.ts';
+import { mapAhead } from '../manifest/ahead.ts';
+import { holdForKeys } from '../manifest/hold.ts';
+import { catalogStub, missingKeys } from '../manifest/keys.ts';
+import { createLineReader } from '../manifest/reader.ts';
+import { renumber } from '../manifest/renumber.ts';
+import type { Context, Stage } from '../stage.ts';
+import { openStore, storeFlags } from '../stores/index.ts';
+import type { StoreOptions } from '../stores/store.ts';
+import type { Chunk, TableLine } from '../wire/types.ts';
+import { defineCommand } from './command.ts';
+import { catalogFlag, text, toggle } from './flags.ts';
+
+/** The options of `read-manifest`; the names are those of the flags. */
+export interface ReadManifestOptions extends StoreOptions {
+  readonly catalog?: Catalog;
+  /** Read files outside the feed's root too, when a manifest names them. */
+  readonly allowOutside?: boolean;
+  /** Where to write a catalog of the tables without a key. */
+  readonly catalogOut?: string;
+}
+
+/** Scripts, manifests and headers are small: requests for so many lines are under way at once. */
+const LINES_AT_ONCE = 16;
+
+/**
+ * Expands manifests, fills in schema scripts and gives every table its line before its first file of a group. Order is kept. Holds
+ * some thousand lines at first (see `holdForKeys`), later those under way. Throws `UserError` on bad manifests and scripts, missing
+ * files, files outside the root, and, for all tables together, missing keys.
+ */
+export function readManifest(options: ReadManifestOptions = {}): Stage {
+  return (input, context) => readLines(input, context, options);
+}
+
+async function* readLines(
+  input: AsyncIterable<Chunk>,
+  context: Context,
+  options: ReadManifestOptions,
+): AsyncGenerator<Chunk> {
+  const { catalog, allowOutside = false, catalogOut } = options;
+  const store = openStore(options, context);
+  const reader = createLineReader({
+    store,
+    context,
+    catalog,
+    allowOutside,
+    feedOf: feedNamed,
+    headerOf: async (file, feed) => {
+      const { readHeader } = await import('../manifest/header.ts');
+      return readHeader(file, { store, context, csv: feed?.csv });
+    },
+  });
+  const read = mapAhead(input, LINES_AT_ONCE, async (line) => ({ line, becomes: await reader.read(line) }));
+  let missing: readonly TableLine[] = [];
+  const fail = (tables: readonly TableLine[]) => {
+    missing = tables;
+    return missingKeys(tables, catalogOut);
+  };
+  try {
+    yield* holdForKeys(renumber(read), { fail });
+  } catch (error) {
+    if (catalogOut !== undefined && missing.length > 0) await writeStub(catalogOut, missing);
+    throw error;
+  }
+}
+
+async function writeStub(path: string, tables: readonly TableLine[]): Promise<void> {
+  try {
+    await writeFile(path, `${JSON.stringify(catalogStub(tables), null, 2)}\n`, { flag: 'wx' });
+  } catch (error) {
+    throw new UserError(`--catalog-out ${path}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+export const readManifestCommand = defineCommand({
+  name: 'read-manifest',
+  kind: 'filter',
+  summary: 'Expands manifests and schema scripts, and says what each table holds',
+  details: `Reads the lines of ls-groups. Manifests become the files they list; only those count, and they must lie
+below the feed's root. Schema scripts become columns and types. Where nothing else tells a table's columns, the header of its
+first file in a group is read (Avro schema, Parquet footer, CSV header). Everything else passes.
+
+Before the first file of a table in a group goes its table line: columns with types, key, merge mode, order.
+What --catalog says of a table wins over what the feed knows. Tables that lack a key which their merge needs are
+reported together, before anything of them is passed on.`,
+  examples: [
+    'ls-groups fixtures/drops/contentsquare/first --feed contentsquare --settle 0 | read-manifest',
+    'ls-groups fixtures/drops/zenoti/first --feed zenoti --settle 0 | read-manifest --catalog fixtures/drops/zenoti/catalog.json | decode',
+  ],
+  flags: {
+    catalog: catalogFlag,
+    catalogOut: text('FILE', 'write a catalog of the tables without a key, to be filled in'),
+    allowOutside: toggle('read files that a manifest names outside the root too'),
+    ...storeFlags,
+  },
+  make: (options) => readManifest(options),
+});

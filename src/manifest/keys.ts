@@ -1,0 +1,36 @@
+/** The report on tables whose merge needs a key that nobody has given. */
+
+import type { Catalog } from '../catalog.ts';
+import { UserError } from '../errors.ts';
+import type { TableLine } from '../wire/types.ts';
+
+const SHOWN_COLUMNS = 12;
+
+/** What the catalog has to say about these tables, for the user to fill in: `"key": []`. */
+export function catalogStub(tables: readonly TableLine[]): Catalog {
+  const entries = tables.map(
+    ({ table, merge }) => [table, { key: [], ...(merge === undefined ? {} : { merge }) }] as const,
+  );
+  return { tables: Object.fromEntries(entries) };
+}
+
+/** One error for all tables: who lacks a key, among which columns it may be, and the stub to fill in. */
+export function missingKeys(tables: readonly TableLine[], writtenTo?: string): UserError {
+  const sorted = [...tables].sort((a, b) => (a.table < b.table ? -1 : 1));
+  const lines = sorted.map((line) => `  ${line.table} (merge ${line.merge})${columnsOf(line)}`);
+  const stub = JSON.stringify(catalogStub(sorted), null, 2);
+  const what = sorted.length === 1 ? '1 table' : `${sorted.length} tables`;
+  const how =
+    writtenTo === undefined
+      ? `fill in a catalog and pass it as --catalog FILE (--catalog-out FILE writes it):\n${stub}`
+      : `fill in the catalog ${writtenTo} and pass it as --catalog ${writtenTo}`;
+  return new UserError(
+    `expected a key for every table that is merged by one, found none for ${what}:\n${lines.join('\n')}\n${how}`,
+  );
+}
+
+function columnsOf({ columns = [] }: TableLine): string {
+  if (columns.length === 0) return '';
+  const names = columns.slice(0, SHOWN_COLUMNS).map((column) => column.name);
+  return `: ${names.join(', ')}${columns.length > SHOWN_COLUMNS ? `, and ${columns.length - SHOWN_COLUMNS} more` : ''}`;
+}

@@ -1,0 +1,199 @@
+/** The middle of `read-manifest`: every line becomes what it stands for. */
+
+import { type Catalog, catalogTable } from '../catalog.ts';
+import { mismatch } from '../errors.ts';
+import { DEFINITIONS_FORMAT } from '../feeds/contentsquare-manifest.ts';
+import type { Feed, TableDefaults } from '../feeds/feed.ts';
+import { applySchema, EMPTY_SCHEMA, type Schema, schemaTable } from '../schema/schema.ts';
+import { readSchemaScript } from '../schema/script.ts';
+import { scriptText } from '../schema/text.ts';
+import type { Context } from '../stage.ts';
+import type { Store } from '../stores/store.ts';
+import {
+  type Chunk,
+  type Column,
+  type DdlLine,
+  type FeedLine,
+  type FileLine,
+  isControl,
+  type TableLine,
+} from '../wire/types.ts';
+import { fetchBody } from './body.ts';
+import { tableLine } from './table.ts';
+
+/** What reading needs from outside. */
+export interface ReaderParts {
+  readonly store: Store;
+  readonly context: Context;
+  readonly catalog: Catalog | undefined;
+  readonly allowOutside: boolean;
+  /** Throws `UserError` for a feed that nobody knows. */
+  feedOf(name: string): Feed;
+  /** The columns that a file's header, schema or footer gives; undefined where it does not say. */
+  headerOf(file: FileLine, feed: Feed | undefined): Promise<readonly Column[] | undefined>;
+}
+
+/**
+ * A reader takes lines one by one, in order, and promises what each becomes; promises may be fetched in any order and overlap. What has to be
+ * known in order (feed, group, schema) is settled when a line is taken.
+ */
+export interface LineReader {
+  read(chunk: Chunk): Promise<readonly Chunk[]>;
+}
+
+export function createLineReader(parts: ReaderParts): LineReader {
+  const { store, context, catalog } = parts;
+  let feedLine: FeedLine | undefined;
+  let feed: Feed | undefined;
+  let schema: Promise<Schema> = Promise.resolve(EMPTY_SCHEMA);
+  let inGroup = false;
+  // What table lines upstream said outside of groups, and which tables have a line where we stand.
+  const said = new Map<string, TableLine>();
+  const outside = new Set<string>();
+  const inside = new Set<string>();
+
+  async function readDdl(line: DdlLine, known: Promise<Schema>): Promise<{ line: DdlLine; schema: Schema }> {
+    const sql = line.sql ?? scriptText(await fetchBody(store, line.uri, line.etag), line.uri);
+    return {
+      line: { ...line, sql },
+      schema: applySchema(await known, readSchemaScript(sql, line.uri), line.uri),
+    };
+  }
+
+  async function describe(
+    table: string,
+    known: Schema,
+    { file, line, vendorKey }: Described,
+  ): Promise<TableLine> {
+    const entry = catalogTable(catalog, table);
+    const inSchema = schemaTable(known, table);
+    let columns = line?.columns ?? inSchema?.columns;
+    if (line?.columns === undefined && inSchema?.alteredOnlyAt !== undefined) {
+      throw mismatch(inSchema.alteredOnlyAt, `a script before it that creates table ${table}`, 'none');
+    }
+    if (columns === undefined && file !== undefined) columns = await headerColumns(file, table, entry);
+    columns ??= catalogColumns(entry.columns);
+    const defaults = feed?.table(table, columns) ?? NOTHING;
+    return tableLine({
+      table,
+      said: line,
+      vendorKey,
+      columns,
+      schemaKey: inSchema?.key,
+      defaults,
+      catalog: entry,
+    });
+  }
+
+  /** Where scripts give the columns and there is none for a table, row 1 is believed to be a header only if it holds the key. */
+  async function headerColumns(file: FileLine, table: string, entry: ReturnType<typeof catalogTable>) {
+    const isScripted = feed?.ddl !== undefined;
+    if (isScripted && entry.columns !== undefined) return undefined;
+    const columns = await parts.headerOf(file, feed);
+    if (!isScripted) return columns;
+    const names = new Set((columns ?? []).map((column) => column.name.toLowerCase()));
+    const key = entry.key ?? feed?.table(table, columns).key ?? [];
+    if (key.length > 0 && key.every((name) => names.has(name.toLowerCase()))) return columns;
+    throw mismatch(
+      file.uri,
+      `a schema script that creates table ${table}, or a header with its key`,
+      'neither',
+    );
+  }
+
+  async function readFile(
+    file: FileLine,
+    table: string,
+    known: Promise<Schema>,
+    line: TableLine | undefined,
+  ): Promise<readonly Chunk[]> {
+    return [await describe(table, await known, { file, line }), file];
+  }
+
+  async function expand(file: FileLine, known: Promise<Schema>, alone: boolean): Promise<readonly Chunk[]> {
+    if (feedLine === undefined || feed?.expand === undefined) {
+      throw mismatch(
+        file.uri,
+        'a manifest only in a feed that has manifests',
+        feedLine === undefined ? 'no feed line' : `feed ${feedLine.feed}`,
+      );
+    }
+    const chunks: Chunk[] = [];
+    const manifest = { ...context, store, feed: feedLine, allowOutside: parts.allowOutside };
+    for await (const chunk of feed.expand(file, manifest)) {
+      if (!isControl(chunk)) chunks.push(chunk);
+      else if (chunk.$ === 'table')
+        chunks.push(await describe(chunk.table, await known, { line: chunk, vendorKey: chunk.key }));
+      else if (alone || (chunk.$ !== 'group' && chunk.$ !== 'commit')) chunks.push(chunk);
+    }
+    return chunks;
+  }
+
+  return {
+    read(chunk) {
+      if (!isControl(chunk)) return Promise.resolve([chunk]);
+      const known = schema;
+      switch (chunk.$) {
+        case 'feed':
+          feedLine = chunk;
+          feed = parts.feedOf(chunk.feed);
+          return Promise.resolve([chunk]);
+        case 'ddl': {
+          const read = readDdl(chunk, known);
+          schema = read.then((result) => result.schema);
+          schema.catch(() => {});
+          // What was said of a table may have changed.
+          outside.clear();
+          inside.clear();
+          return read.then((result) => [result.line]);
+        }
+        case 'group':
+          inGroup = true;
+          inside.clear();
+          return Promise.resolve([chunk]);
+        case 'commit':
+          inGroup = false;
+          return Promise.resolve([chunk]);
+        case 'table':
+          (inGroup ? inside : outside).add(chunk.table);
+          if (!inGroup) said.set(chunk.table, chunk);
+          return known.then(async (now) => [await describe(chunk.table, now, { line: chunk })]);
+        case 'file': {
+          if (chunk.role === 'manifest') {
+            return chunk.format === DEFINITIONS_FORMAT
+              ? Promise.resolve([chunk])
+              : expand(chunk, known, !inGroup);
+          }
+          const { table } = chunk;
+          if (
+            table === undefined ||
+            chunk.role === 'rejects' ||
+            inside.has(table) ||
+            (!inGroup && outside.has(table))
+          ) {
+            return Promise.resolve([chunk]);
+          }
+          (inGroup ? inside : outside).add(table);
+          return readFile(chunk, table, known, said.get(table));
+        }
+        default:
+          return Promise.resolve([chunk]);
+      }
+    },
+  };
+}
+
+interface Described {
+  /** The first file of the table. */
+  readonly file?: FileLine;
+  /** What a line upstream or a manifest said. */
+  readonly line?: TableLine | undefined;
+  readonly vendorKey?: readonly string[] | undefined;
+}
+
+const NOTHING: TableDefaults = {};
+
+function catalogColumns(columns: ReturnType<typeof catalogTable>['columns']): readonly Column[] | undefined {
+  if (columns === undefined) return undefined;
+  return Object.keys(columns).map((name) => ({ name }));
+}
