@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import type { Catalog } from '../catalog.ts';
-import { messageOf, UserError } from '../errors.ts';
+import { messageOf } from '../errors.ts';
 import { feedNamed } from '../feeds/index.ts';
 import { mapAhead } from '../manifest/ahead.ts';
 import { holdForKeys } from '../manifest/hold.ts';
-import { catalogStub, missingKeys } from '../manifest/keys.ts';
+import { catalogStub, catalogText, missingKeys } from '../manifest/keys.ts';
 import { createLineReader } from '../manifest/reader.ts';
 import { renumber } from '../manifest/renumber.ts';
 import type { Context, Stage } from '../stage.ts';
@@ -40,7 +40,7 @@ async function* readLines(
   context: Context,
   options: ReadManifestOptions,
 ): AsyncGenerator<Chunk> {
-  const { catalog, allowOutside = false, catalogOut } = options;
+  const { catalog, allowOutside = false } = options;
   const store = openStore(options, context);
   const reader = createLineReader({
     store,
@@ -54,24 +54,19 @@ async function* readLines(
     },
   });
   const read = mapAhead(input, LINES_AT_ONCE, async (line) => ({ line, becomes: await reader.read(line) }));
-  let missing: readonly TableLine[] = [];
-  const fail = (tables: readonly TableLine[]) => {
-    missing = tables;
-    return missingKeys(tables, catalogOut);
-  };
-  try {
-    yield* holdForKeys(renumber(read), { fail });
-  } catch (error) {
-    if (catalogOut !== undefined && missing.length > 0) await writeStub(catalogOut, missing);
-    throw error;
-  }
+  yield* holdForKeys(renumber(read), { fail: (tables) => reportMissing(tables, options, context) });
 }
 
-async function writeStub(path: string, tables: readonly TableLine[]): Promise<void> {
+/** The error to fail with; the catalog to fill in is written if that was asked for. Nothing is overwritten. */
+async function reportMissing(tables: readonly TableLine[], options: ReadManifestOptions, context: Context): Promise<Error> {
+  const { catalogOut, catalog } = options;
+  if (catalogOut === undefined) return missingKeys(tables);
   try {
-    await writeFile(path, `${JSON.stringify(catalogStub(tables), null, 2)}\n`, { flag: 'wx' });
+    await writeFile(catalogOut, `${catalogText(catalogStub(tables, catalog))}\n`, { flag: 'wx' });
+    return missingKeys(tables, catalogOut);
   } catch (error) {
-    throw new UserError(`--catalog-out ${path}: ${messageOf(error)}`, { cause: error });
+    context.warn(`--catalog-out ${catalogOut}: not written: ${messageOf(error)}`);
+    return missingKeys(tables);
   }
 }
 

@@ -7,7 +7,7 @@ export const HELD_LINES = 20_000;
 export interface HoldOptions {
   readonly heldLines?: number;
   /** Makes the error for all tables whose merge needs a key and that have none. */
-  fail(tables: readonly TableLine[]): Error;
+  fail(tables: readonly TableLine[]): Promise<Error> | Error;
 }
 
 /**
@@ -22,23 +22,27 @@ export async function* holdForKeys(
 ): AsyncGenerator<Chunk> {
   const missing = new Map<string, TableLine>();
   let held: Chunk[] | undefined = [];
-  for await (const chunk of input) {
-    if (isControl(chunk) && chunk.$ === 'table' && chunk.key === undefined && needsKey(chunk))
-      missing.set(chunk.table, chunk);
-    if (missing.size > 0) {
+  try {
+    for await (const chunk of input) {
+      if (lacksKey(chunk)) missing.set(chunk.table, chunk);
       // It fails in any case: from here on only the names count.
-      held = undefined;
-      continue;
+      if (missing.size > 0) held = undefined;
+      else if (held === undefined) yield chunk;
+      else {
+        held.push(chunk);
+        if (held.length < heldLines && isControl(chunk)) continue;
+        yield* held;
+        held = undefined;
+      }
     }
-    if (held === undefined) {
-      yield chunk;
-      continue;
-    }
-    held.push(chunk);
-    if (held.length < heldLines && isControl(chunk)) continue;
-    yield* held;
-    held = undefined;
+  } catch (error) {
+    // The first failure stands; what broke after it may be its own story.
+    if (missing.size === 0) throw error;
   }
-  if (missing.size > 0) throw fail([...missing.values()]);
+  if (missing.size > 0) throw await fail([...missing.values()]);
   yield* held ?? [];
+}
+
+function lacksKey(chunk: Chunk): chunk is TableLine {
+  return isControl(chunk) && chunk.$ === 'table' && chunk.key === undefined && needsKey(chunk);
 }

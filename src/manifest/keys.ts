@@ -6,28 +6,30 @@ import type { TableLine } from '../wire/types.ts';
 
 const SHOWN_COLUMNS = 12;
 
-/** What the catalog has to say about these tables, for the user to fill in: `"key": []`. */
-export function catalogStub(tables: readonly TableLine[]): Catalog {
-  const entries = tables.map(
-    ({ table, merge }) => [table, { key: [], ...(merge === undefined ? {} : { merge }) }] as const,
-  );
-  return { tables: Object.fromEntries(entries) };
+/** A catalog with an entry for each of these tables to fill in (`"key": []`), after what is known already. */
+export function catalogStub(tables: readonly TableLine[], known: Catalog = {}): Catalog {
+  const entries = tables.map(({ table, merge }) => {
+    const entry = Object.hasOwn(known.tables ?? {}, table) ? known.tables![table] : {};
+    return [table, { ...(merge === undefined ? {} : { merge }), ...entry, key: [] }] as const;
+  });
+  return { tables: { ...known.tables, ...Object.fromEntries(entries) } };
 }
 
 /** One error for all tables: who lacks a key, among which columns it may be, and the stub to fill in. */
 export function missingKeys(tables: readonly TableLine[], writtenTo?: string): UserError {
   const sorted = [...tables].sort((a, b) => (a.table < b.table ? -1 : 1));
   const lines = sorted.map((line) => `  ${line.table} (merge ${line.merge})${columnsOf(line)}`);
-  const stub = JSON.stringify(catalogStub(sorted), null, 2);
   const what = sorted.length === 1 ? '1 table' : `${sorted.length} tables`;
   const how =
     writtenTo === undefined
-      ? `fill in a catalog and pass it as --catalog FILE (--catalog-out FILE writes it):\n${stub}`
-      : `fill in the catalog ${writtenTo} and pass it as --catalog ${writtenTo}`;
+      ? `fill in a catalog and pass it as --catalog FILE (--catalog-out FILE writes it):\n${catalogText(catalogStub(sorted))}`
+      : `fill in the catalog that was written, then pass it: --catalog ${writtenTo}`;
   return new UserError(
     `expected a key for every table that is merged by one, found none for ${what}:\n${lines.join('\n')}\n${how}`,
   );
 }
+
+export const catalogText = (catalog: Catalog): string => JSON.stringify(catalog, null, 2);
 
 function columnsOf({ columns = [] }: TableLine): string {
   if (columns.length === 0) return '';

@@ -38,7 +38,8 @@ export function tableLine({
     withType(column, catalogType(catalog, column.name) ?? builtIn(defaults, column.name)),
   );
   const find = finder(table, typed);
-  const key = vendorKey ?? catalog.key ?? said?.key ?? defaults.key ?? schemaKey;
+  // An entry of the stub that was not filled in yet says nothing.
+  const key = [vendorKey, catalog.key, said?.key, defaults.key, schemaKey].find((names) => (names ?? []).length > 0);
   const merge = catalog.merge ?? said?.merge ?? defaults.merge;
   const order = catalog.order ?? said?.order;
   const flag = catalog.delete_flag ?? said?.delete_flag;
