@@ -20,10 +20,19 @@ Memory stays within --memory; what does not fit is spilled to files that are rea
   examples: ['decode users.jsonl | dedupe --key user_id --order last_modified'],
   flags: {
     key: list('COLUMN,…', 'the key of tables that come without one'),
-    order: list('COLUMN,…', 'what tells which row is newer, the most significant first, where a table does not say'),
+    order: list(
+      'COLUMN,…',
+      'what tells which row is newer, the most significant first, where a table does not say',
+    ),
     keep: choice(['last', 'first'], 'which row of a key stays: the newest (default) or the oldest'),
-    onKeyConflict: choice(['stop', 'last'], 'two different rows of one key and no order: fail (default), or take the last'),
-    onError: choice(['stop', 'reject'], 'a row with NULL in its key: fail (default), or pass it on as a reject line'),
+    onKeyConflict: choice(
+      ['stop', 'last'],
+      'two different rows of one key and no order: fail (default), or take the last',
+    ),
+    onError: choice(
+      ['stop', 'reject'],
+      'a row with NULL in its key: fail (default), or pass it on as a reject line',
+    ),
     memory: byteSize('how much memory to work in (default 256MB)'),
     tmp: text('DIR', 'where to spill (default: the system’s temporary folder)'),
   },

@@ -19,7 +19,10 @@ name are an error. Needs "table" lines in its input.`,
     separator: text('TEXT', 'between the names that make up a column or a table (default __)'),
     valueColumn: text('NAME', 'the column for the scalars of an array (default value)'),
     arrays: choice(['subtables', 'json'], 'arrays become subtables (default), or JSON text in a column'),
-    maxDepth: integer('LEVELS', 'objects and arrays nested deeper than this stay JSON text (default: no limit)'),
+    maxDepth: integer(
+      'LEVELS',
+      'objects and arrays nested deeper than this stay JSON text (default: no limit)',
+    ),
   },
   make: (options) => flatten(options),
 });

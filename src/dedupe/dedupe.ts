@@ -2,8 +2,8 @@ import { UserError } from '../errors.ts';
 import type { Context, Stage } from '../stage.ts';
 import { compareOrderValues, keyText, orderValue, truthOf } from '../wire/order.ts';
 import { runOfRows } from '../wire/run.ts';
-import { isControl, type Chunk, type Row, type Run, type TableLine } from '../wire/types.ts';
-import { batchNumber, nullKey, tableRule, type DedupeOptions, type TableRule } from './rules.ts';
+import { type Chunk, isControl, type Row, type Run, type TableLine } from '../wire/types.ts';
+import { batchNumber, type DedupeOptions, nullKey, type TableRule, tableRule } from './rules.ts';
 
 interface Held {
   readonly table: TableLine;
@@ -37,8 +37,17 @@ export function dedupe(options: DedupeOptions = {}): Stage {
           row++;
           const missing = rule.key.find(({ name, kind }) => keyText(record[name], kind) === null);
           if (missing === undefined) held.push({ table: chunk.table, rule, row: record, batch });
-          else if (options.onError !== 'reject') throw nullKey(`dedupe: ${place}table ${rule.table}, ${uri} row ${row}`, missing.name);
-          else yield { $: 'reject', uri, row, column: missing.name, reason: `NULL in key column ${missing.name}`, raw: JSON.stringify(record) };
+          else if (options.onError !== 'reject')
+            throw nullKey(`dedupe: ${place}table ${rule.table}, ${uri} row ${row}`, missing.name);
+          else
+            yield {
+              $: 'reject',
+              uri,
+              row,
+              column: missing.name,
+              reason: `NULL in key column ${missing.name}`,
+              raw: JSON.stringify(record),
+            };
         }
         continue;
       }
@@ -81,8 +90,10 @@ function* survivors(held: readonly Held[], options: DedupeOptions, context: Cont
     return truthOf(value) ?? (value !== null && value !== undefined);
   };
   let nullFlags = 0;
-  for (const { rule, row } of held) if (rule.deleteFlag && (row[rule.deleteFlag.name] ?? null) === null) nullFlags++;
-  if (nullFlags > 0) context.warn(`dedupe: ${nullFlags} rows have NULL as delete flag and count as not deleted`);
+  for (const { rule, row } of held)
+    if (rule.deleteFlag && (row[rule.deleteFlag.name] ?? null) === null) nullFlags++;
+  if (nullFlags > 0)
+    context.warn(`dedupe: ${nullFlags} rows have NULL as delete flag and count as not deleted`);
 
   const newest = new Map<string, Held>();
   for (const item of held) {
@@ -90,12 +101,21 @@ function* survivors(held: readonly Held[], options: DedupeOptions, context: Cont
     if (version === undefined) continue;
     const best = newest.get(family);
     const value = orderValue(item.row[version.name], version.kind);
-    if (best === undefined || compareOrderValues(value, orderValue(best.row[best.rule.version!.name], version.kind)) > 0) newest.set(family, item);
+    if (
+      best === undefined ||
+      compareOrderValues(value, orderValue(best.row[best.rule.version!.name], version.kind)) > 0
+    )
+      newest.set(family, item);
   }
   const alive = held.filter(({ rule, row }) => {
     const best = newest.get(rule.family);
     if (rule.version === undefined || best === undefined) return true;
-    return compareOrderValues(orderValue(row[rule.version.name], rule.version.kind), orderValue(best.row[best.rule.version!.name], rule.version.kind)) === 0;
+    return (
+      compareOrderValues(
+        orderValue(row[rule.version.name], rule.version.kind),
+        orderValue(best.row[best.rule.version!.name], rule.version.kind),
+      ) === 0
+    );
   });
 
   const winners = new Map<string, Held>();
@@ -110,8 +130,14 @@ function* survivors(held: readonly Held[], options: DedupeOptions, context: Cont
     let difference = item.rule.byBatch ? Number(item.batch - best.batch) : 0;
     if (difference === 0) difference = Number(deletes(best)) - Number(deletes(item));
     if (difference === 0) difference = compareOrders(item, best);
-    if (difference === 0 && item.rule.stopOnConflict && JSON.stringify(item.row) !== JSON.stringify(best.row)) {
-      throw new UserError(`dedupe: table ${item.rule.table}: expected one row of key ${key}, found two that differ`);
+    if (
+      difference === 0 &&
+      item.rule.stopOnConflict &&
+      JSON.stringify(item.row) !== JSON.stringify(best.row)
+    ) {
+      throw new UserError(
+        `dedupe: table ${item.rule.table}: expected one row of key ${key}, found two that differ`,
+      );
     }
     if (difference * sign > 0 || (difference === 0 && sign > 0)) winners.set(key, item);
   }

@@ -1,6 +1,6 @@
-import { UserError, mismatch } from '../errors.ts';
-import type { TableLine } from '../wire/types.ts';
+import { mismatch, type UserError } from '../errors.ts';
 import { kindOf, type ValueKind } from '../wire/order.ts';
+import type { TableLine } from '../wire/types.ts';
 
 /** The options of `dedupe`; the names are those of the flags. */
 export interface DedupeOptions {
@@ -54,11 +54,18 @@ const SOURCE_KEY = '_sdc_source_key_';
  * Two different rows of one key with no order between them stop, since the key is probably too narrow; not in
  * the feed `stitch`, which repeats rows, and not in `delete-insert`, where the last one counts by definition.
  */
-export function tableRule(line: TableLine, options: DedupeOptions, feed: string | undefined): TableRule | undefined {
+export function tableRule(
+  line: TableLine,
+  options: DedupeOptions,
+  feed: string | undefined,
+): TableRule | undefined {
   const merge = line.merge ?? 'upsert';
   if (merge === 'append' || merge === 'scd2') return undefined;
   const isChild = line.parent !== undefined;
-  const kinded = (name: string): KindedName => ({ name, kind: kindOf(line.columns?.find((column) => column.name === name)?.type) });
+  const kinded = (name: string): KindedName => ({
+    name,
+    kind: kindOf(line.columns?.find((column) => column.name === name)?.type),
+  });
   const keyNames = line.key ?? (isChild ? undefined : options.key);
   if (keyNames === undefined || keyNames.length === 0) {
     if (merge === 'replace' || line.full === true) return undefined;
@@ -67,17 +74,25 @@ export function tableRule(line: TableLine, options: DedupeOptions, feed: string 
   }
   const sourceNames = isChild ? keyNames.filter((name) => name.startsWith(SOURCE_KEY)).sort() : undefined;
   if (sourceNames?.length === 0) {
-    throw mismatch(`dedupe: table ${line.table}, a subtable of ${line.parent}`, `a key with ${SOURCE_KEY}… columns`, keyNames.join(', '));
+    throw mismatch(
+      `dedupe: table ${line.table}, a subtable of ${line.parent}`,
+      `a key with ${SOURCE_KEY}… columns`,
+      keyNames.join(', '),
+    );
   }
   const order = (line.order ?? options.order ?? []).map(kinded);
   const byBatch = merge === 'delete-insert' || order.length === 0;
-  const stops = options.onKeyConflict === undefined ? feed !== 'stitch' && merge !== 'delete-insert' : options.onKeyConflict === 'stop';
+  const stops =
+    options.onKeyConflict === undefined
+      ? feed !== 'stitch' && merge !== 'delete-insert'
+      : options.onKeyConflict === 'stop';
   return {
     table: line.table,
     key: [...keyNames].sort().map(kinded),
     order,
     byBatch,
-    deleteFlag: merge === 'delete-insert' && line.delete_flag !== undefined ? kinded(line.delete_flag) : undefined,
+    deleteFlag:
+      merge === 'delete-insert' && line.delete_flag !== undefined ? kinded(line.delete_flag) : undefined,
     version: line.version === undefined ? undefined : kinded(line.version),
     stopOnConflict: stops && order.length === 0,
     family: line.parent ?? line.table,
@@ -94,5 +109,9 @@ export function batchNumber(text: string | undefined, uri: string): bigint {
 
 /** The error about a key that holds NULL. */
 export function nullKey(place: string, column: string): UserError {
-  return mismatch(place, `a value in key column ${column}`, 'NULL (--on-error reject passes such rows on as rejects)');
+  return mismatch(
+    place,
+    `a value in key column ${column}`,
+    'NULL (--on-error reject passes such rows on as rejects)',
+  );
 }

@@ -1,5 +1,5 @@
-import { rowLine, runOfBytes } from '../wire/run.ts';
-import { RUN_BYTES, type Row, type Run, type TableLine } from '../wire/types.ts';
+import { parseRow, rowLine, runOfBytes } from '../wire/run.ts';
+import { type Row, RUN_BYTES, type Run, type TableLine } from '../wire/types.ts';
 import type { Shape } from './shape.ts';
 
 /** Bytes that rows of all tables together may take before the largest leaves. */
@@ -26,7 +26,8 @@ export function newBuffers(lineOf: (table: Shape) => TableLine): Buffers {
   const buffers = new Map<Shape, Buffer>();
   let total = 0;
   const take = (table: Shape, buffer: Buffer): Run => {
-    const run = runOfBytes(lineOf(table), encoder.encode(buffer.lines.join('')), buffer.lines.length);
+    const lines = withdraw(buffer.lines, table.withdrawn());
+    const run = runOfBytes(lineOf(table), encoder.encode(lines.join('')), lines.length);
     total -= buffer.bytes;
     buffers.delete(table);
     return run;
@@ -54,4 +55,16 @@ export function newBuffers(lineOf: (table: Shape) => TableLine): Buffers {
       for (const [table, buffer] of buffers) yield take(table, buffer);
     },
   };
+}
+
+// Rows that were written while a member met as NULL only could still be a scalar.
+function withdraw(lines: readonly string[], names: readonly string[]): readonly string[] {
+  if (names.length === 0) return lines;
+  const marks = names.map((name) => `${JSON.stringify(name)}:null`);
+  return lines.map((line) => {
+    if (!marks.some((mark) => line.includes(mark))) return line;
+    const row = parseRow(line);
+    for (const name of names) if (row[name] === null) delete row[name];
+    return rowLine(row);
+  });
 }

@@ -1,11 +1,11 @@
 import { UserError } from '../errors.ts';
 import type { Stage } from '../stage.ts';
-import { isControl, type Run, type TableLine } from '../wire/types.ts';
-import { newBuffers, type Buffers } from './buffers.ts';
+import { type Chunk, isControl, type Run, type TableLine } from '../wire/types.ts';
+import { type Buffers, newBuffers } from './buffers.ts';
 import { declareColumns, isFlat, isTyped, parentLine, subtableLine } from './columns.ts';
 import { PAUSE, withPauses } from './pauses.ts';
-import { flattenInto, type FlattenOptions } from './row.ts';
-import { allTables, shapeOf, type Shape } from './shape.ts';
+import { type FlattenOptions, flattenInto } from './row.ts';
+import { allTables, type Shape, shapeOf } from './shape.ts';
 
 /**
  * De-nests rows: objects become columns, arrays become subtables (see `flattenRow`).
@@ -28,37 +28,40 @@ export function flatten(options: FlattenOptions = {}): Stage {
         continue;
       }
       if (isControl(chunk) && chunk.$ !== 'table') {
-        if (buffers !== undefined) yield* buffers.flush();
-        if (chunk.$ === 'group' || chunk.$ === 'commit') for (const table of tables.values()) table.declared.clear();
+        yield* drain(current, buffers);
+        if (chunk.$ === 'group' || chunk.$ === 'commit')
+          for (const table of tables.values()) table.declared.clear();
         yield chunk;
         continue;
       }
       const line = isControl(chunk) ? chunk : chunk.table;
       if (current?.line !== line) {
-        if (buffers !== undefined) yield* buffers.flush();
+        yield* drain(current, buffers);
         current = tableOf(tables, line, options);
         const { shape } = current;
         const table = current;
-        buffers = newBuffers((part) => lineOf(table, part));
+        buffers = newBuffers((part) => {
+          table.declared.add(part.name);
+          return lineOf(table, part);
+        });
         checkOrigins(origins, shape, line);
       }
       if (isControl(chunk)) {
         yield lineOf(current, current.shape);
-        yield* declarations(current);
         continue;
       }
       const { shape } = current;
-      yield* declarations(current);
-      if (isFlat(line.columns) || (shape.nestedPaths() === 0 && !mayBeNested(chunk))) {
+      if (isFlat(line.columns) || (isUntouched(shape, line) && !mayBeNested(chunk))) {
+        yield* buffers?.flush() ?? [];
         yield chunk;
         continue;
       }
       const before = shape.version;
       for (const row of chunk.objects()) flattenInto(row, shape, buffers!.put);
       if (shape.version !== before) checkOrigins(origins, shape, line);
-      for (const part of allTables(shape)) if (part !== shape) current.declared.add(part.name);
       yield* buffers!.full();
     }
+    yield* drain(current, buffers);
   };
 }
 
@@ -74,7 +77,12 @@ function tableOf(tables: Map<string, Table>, line: TableLine, options: FlattenOp
   let table = tables.get(line.table);
   const carried = [...(line.order ?? []), ...(line.version === undefined ? [] : [line.version])];
   if (table === undefined) {
-    table = { line, shape: shapeOf(line.table, { ...options, table: line.table }), declared: new Set(), lines: new Map() };
+    table = {
+      line,
+      shape: shapeOf(line.table, { ...options, table: line.table }),
+      declared: new Set(),
+      lines: new Map(),
+    };
     tables.set(line.table, table);
   }
   table.line = line;
@@ -94,7 +102,9 @@ function lineOf(table: Table, part: Shape): TableLine {
   return line;
 }
 
-function* declarations(table: Table): Iterable<TableLine> {
+function* drain(table: Table | undefined, buffers: Buffers | undefined): Iterable<Chunk> {
+  if (table === undefined || buffers === undefined) return;
+  yield* buffers.flush();
   for (const part of allTables(table.shape)) {
     if (part === table.shape || table.declared.has(part.name) || isAbsent(table, part)) continue;
     table.declared.add(part.name);
@@ -115,10 +125,18 @@ function checkOrigins(origins: Map<string, string>, shape: Shape, line: TableLin
     const known = origins.get(part.name);
     if (known === undefined) origins.set(part.name, origin);
     else if (known !== origin) {
-      const say = (parent: string): string => (parent === '' ? 'a table of its own' : `a subtable of ${parent}`);
-      throw new UserError(`flatten: table ${part.name}: expected one table of this name, found ${say(known)} and ${say(origin)}`);
+      const say = (parent: string): string =>
+        parent === '' ? 'a table of its own' : `a subtable of ${parent}`;
+      throw new UserError(
+        `flatten: table ${part.name}: expected one table of this name, found ${say(known)} and ${say(origin)}`,
+      );
     }
   }
+}
+
+// Nothing nested is known of the table, and its line need not say which columns were met.
+function isUntouched(shape: Shape, line: TableLine): boolean {
+  return shape.nestedPaths() === 0 && (line.columns !== undefined || shape.version === 0);
 }
 
 // Braces within text count too: then the rows are looked at, to no harm.
@@ -126,6 +144,7 @@ function mayBeNested(run: Run): boolean {
   const bytes = run.ndjson();
   if (bytes.includes(0x5b)) return true;
   let braces = 0;
-  for (let at = bytes.indexOf(0x7b); at >= 0; at = bytes.indexOf(0x7b, at + 1)) if (++braces > run.count) return true;
+  for (let at = bytes.indexOf(0x7b); at >= 0; at = bytes.indexOf(0x7b, at + 1))
+    if (++braces > run.count) return true;
   return false;
 }

@@ -1,6 +1,6 @@
 import { mismatch } from '../errors.ts';
 import type { Column, Row, TypeName, Value } from '../wire/types.ts';
-import { shapeOf, subtableOf, type Shape } from './shape.ts';
+import { type Shape, shapeOf, subtableOf } from './shape.ts';
 
 /** The options of `flatten`; the names are those of the flags. */
 export interface FlattenOptions {
@@ -74,29 +74,57 @@ interface Place {
 }
 
 function fold(
-  object: Row, shape: Shape, place: Place, flat: Row, arrays: PendingArray[], columns: readonly Column[] | undefined,
+  object: Row,
+  shape: Shape,
+  place: Place,
+  flat: Row,
+  arrays: PendingArray[],
+  columns: readonly Column[] | undefined,
 ): void {
   for (const [name, value] of Object.entries(object)) {
     const path = [...place.path, name];
-    foldMember(value, place.prefix + name, path, shape, { ...place, top: place.top ?? name }, flat, arrays, columns?.find((column) => column.name === name));
+    foldMember(
+      value,
+      place.prefix + name,
+      path,
+      shape,
+      { ...place, top: place.top ?? name },
+      flat,
+      arrays,
+      columns?.find((column) => column.name === name),
+    );
   }
 }
 
 function foldMember(
-  value: Value, column: string, path: readonly string[], shape: Shape, place: Place, flat: Row, arrays: PendingArray[], typed: Column | undefined,
+  value: Value,
+  column: string,
+  path: readonly string[],
+  shape: Shape,
+  place: Place,
+  flat: Row,
+  arrays: PendingArray[],
+  typed: Column | undefined,
 ): void {
   const { settings } = shape;
   const put = (given: Value, type: TypeName | undefined): void => {
-    shape.column(column, path, place.top ?? column, type);
+    shape.column(column, path, place.top ?? column, type, false);
     flat[column] = given;
   };
   if (value === null) {
-    if (!shape.isNested(path)) put(null, typed?.type);
+    // Of an object or array that is known as such; one met for the first time as null counts as a scalar so far.
+    if (shape.isNested(path)) return;
+    shape.column(column, path, place.top ?? column, typed?.type, true);
+    flat[column] = null;
     return;
   }
-  if (typeof value !== 'object' || typed?.type === 'json') return put(value, typed?.type);
+  if (typeof value !== 'object' || typed?.type === 'json') {
+    put(value, typed?.type);
+    return;
+  }
   if (place.depth >= settings.maxDepth || (Array.isArray(value) && settings.arrays === 'json')) {
-    return put(JSON.stringify(value), 'json');
+    put(JSON.stringify(value), 'json');
+    return;
   }
   if (Array.isArray(value)) {
     const table = subtableOf(shape, column, path);
@@ -108,12 +136,18 @@ function foldMember(
   fold(value as Row, shape, inner, flat, arrays, typed?.columns);
 }
 
-function openArray(array: PendingArray, levels: readonly number[], carried: Row, put: (table: Shape, row: Row) => void): void {
+function openArray(
+  array: PendingArray,
+  levels: readonly number[],
+  carried: Carried,
+  put: (table: Shape, row: Row) => void,
+): void {
   const { table, elements, items, depth } = array;
   for (const [index, element] of elements.entries()) {
     const ids = [...levels, index];
-    const flat: Row = Object.assign(Object.create(null), carried);
+    const flat: Row = Object.assign(Object.create(null), carried.key);
     for (const [level, id] of ids.entries()) flat[`_sdc_level_${level}_id`] = id;
+    Object.assign(flat, carried.system);
     const inner: PendingArray[] = [];
     const place: Place = { prefix: '', path: [], depth, top: undefined };
     if (element !== null && typeof element === 'object' && !Array.isArray(element)) {
@@ -126,14 +160,26 @@ function openArray(array: PendingArray, levels: readonly number[], carried: Row,
   }
 }
 
-// What every row of a subtable gets from its top-level row, in the order of the columns.
-function carriedMembers(flat: Row, shape: Shape): Row {
-  const carried: Row = Object.create(null);
+interface Carried {
+  readonly key: Row;
+  readonly system: Row;
+}
+
+// What every row of a subtable gets from its top-level row.
+function carriedMembers(flat: Row, shape: Shape): Carried {
+  const key: Row = Object.create(null);
+  const system: Row = Object.create(null);
   for (const name of shape.key ?? []) {
-    const value = flat[name];
-    if (value === undefined) throw mismatch(`flatten: table ${shape.name}`, `a value in key column ${name}, since the row holds arrays`, 'none');
-    carried[`_sdc_source_key_${name}`] = value;
+    const value = flat[name] ?? null;
+    if (value === null) {
+      throw mismatch(
+        `flatten: table ${shape.name}`,
+        `a value in key column ${name} of a row that holds arrays`,
+        'NULL',
+      );
+    }
+    key[`_sdc_source_key_${name}`] = value;
   }
-  for (const name of shape.carriedNames()) if (name in flat) carried[name] = flat[name]!;
-  return carried;
+  for (const name of shape.carriedNames()) if (name in flat) system[name] = flat[name]!;
+  return { key, system };
 }

@@ -8,6 +8,8 @@ export interface FlatColumn {
   readonly path: readonly string[];
   /** The top-level member it is cut from: the input's column. */
   readonly top: string;
+  /** Nothing but NULL was seen of it: it may turn out to be an object or an array. */
+  readonly isNull: boolean;
 }
 
 export interface FlattenSettings {
@@ -40,16 +42,25 @@ export interface Shape {
   readonly subtables: ReadonlyMap<string, Shape>;
   /** Grows whenever a column or a subtable comes. */
   version: number;
-  column(name: string, path: readonly string[], top: string, type: TypeName | undefined): void;
+  column(
+    name: string,
+    path: readonly string[],
+    top: string,
+    type: TypeName | undefined,
+    isNull: boolean,
+  ): void;
   nest(path: readonly string[]): void;
   isNested(path: readonly string[]): boolean;
   nestedPaths(): number;
+  /** Columns that were NULL wherever they were met as such, and objects or arrays elsewhere: no columns, then. */
+  withdrawn(): readonly string[];
   /** The columns of the top-level row that go along into its subtables. */
   carriedNames(): readonly string[];
 }
 
 /** A path for people: `"phone"."mobile"`. */
-export const pathText = (path: readonly string[]): string => path.map((name) => JSON.stringify(name)).join('.');
+export const pathText = (path: readonly string[]): string =>
+  path.map((name) => JSON.stringify(name)).join('.');
 
 /** The shape of a top-level table of which nothing is known but what the options say. */
 export function shapeOf(name: string, options: FlattenRowOptions): Shape {
@@ -59,7 +70,11 @@ export function shapeOf(name: string, options: FlattenRowOptions): Shape {
     arrays: options.arrays ?? 'subtables',
     maxDepth: options.maxDepth ?? Number.POSITIVE_INFINITY,
   };
-  return newShape(name, '', '', settings, undefined, { key: options.key, carried: options.carried ?? [], columns: options.columns });
+  return newShape(name, '', '', settings, undefined, {
+    key: options.key,
+    carried: options.carried ?? [],
+    columns: options.columns,
+  });
 }
 
 interface Known {
@@ -68,7 +83,14 @@ interface Known {
   readonly columns: readonly Column[] | undefined;
 }
 
-function newShape(name: string, place: string, top: string, settings: FlattenSettings, parent: Shape | undefined, known: Known): Shape {
+function newShape(
+  name: string,
+  place: string,
+  top: string,
+  settings: FlattenSettings,
+  parent: Shape | undefined,
+  known: Known,
+): Shape {
   const flat = new Map<string, FlatColumn>();
   const nested = new Set<string>();
   const shape: Shape = {
@@ -82,26 +104,43 @@ function newShape(name: string, place: string, top: string, settings: FlattenSet
     flat,
     subtables: new Map(),
     version: 0,
-    column: (column, path, top, type) => {
+    column: (column, path, top, type, isNull) => {
       const existing = flat.get(column);
       if (existing === undefined) {
         for (const reserved of parent === undefined ? [] : ownNames(shape)) {
           if (column !== reserved.name) continue;
           throw collision(name, `column ${column}`, place + pathText(path), reserved.what);
         }
-        flat.set(column, { column: type === undefined ? { name: column } : { name: column, type }, path: [...path], top });
+        flat.set(column, {
+          column: type === undefined ? { name: column } : { name: column, type },
+          path: [...path],
+          top,
+          isNull: isNull && type === undefined,
+        });
         shape.version++;
         return;
       }
-      if (!samePath(existing.path, path)) throw collision(name, `column ${column}`, pathText(existing.path), pathText(path));
-      if (type !== undefined && existing.column.type === undefined) {
-        flat.set(column, { ...existing, column: { name: column, type } });
+      if (!samePath(existing.path, path))
+        throw collision(name, `column ${column}`, pathText(existing.path), pathText(path));
+      const learnsType = type !== undefined && existing.column.type === undefined;
+      if (!learnsType && (isNull || !existing.isNull)) return;
+      flat.set(column, {
+        ...existing,
+        column: learnsType ? { name: column, type } : existing.column,
+        isNull: false,
+      });
+      shape.version++;
+    },
+    nest: (path) => {
+      if (!nested.has(path.join('\0'))) {
+        nested.add(path.join('\0'));
         shape.version++;
       }
     },
-    nest: (path) => {
-      nested.add(path.join('\0'));
-    },
+    withdrawn: () =>
+      [...flat.values()]
+        .filter(({ isNull, path }) => isNull && shape.isNested(path))
+        .map(({ column }) => column.name),
     nestedPaths: () => nested.size,
     isNested: (path) => nested.has(path.join('\0')),
     carriedNames: () => {
@@ -118,8 +157,14 @@ function newShape(name: string, place: string, top: string, settings: FlattenSet
 function ownNames(shape: Shape): { readonly name: string; readonly what: string }[] {
   const { root } = shape;
   return [
-    ...(root.key ?? []).map((name) => ({ name: `_sdc_source_key_${name}`, what: `the key column ${name} of ${root.name}` })),
-    ...Array.from({ length: shape.level }, (_, level) => ({ name: `_sdc_level_${level}_id`, what: `the index on array level ${level}` })),
+    ...(root.key ?? []).map((name) => ({
+      name: `_sdc_source_key_${name}`,
+      what: `the key column ${name} of ${root.name}`,
+    })),
+    ...Array.from({ length: shape.level }, (_, level) => ({
+      name: `_sdc_level_${level}_id`,
+      what: `the index on array level ${level}`,
+    })),
     ...root.carriedNames().map((name) => ({ name, what: `the column ${name} of ${root.name}` })),
   ];
 }
@@ -135,12 +180,21 @@ export function subtableOf(shape: Shape, column: string, path: readonly string[]
     return existing;
   }
   if (root.key === undefined || root.key.length === 0) {
-    throw mismatch(`flatten: table ${root.name}`, `a key, since ${pathText(path)} is an array and becomes table ${name}`, 'none (give it in the catalog)');
+    throw mismatch(
+      `flatten: table ${root.name}`,
+      `a key, since ${pathText(path)} is an array and becomes table ${name}`,
+      'none (give it in the catalog)',
+    );
   }
   const place = `${shape.place}${pathText(path)}[]`;
   const clash = allTables(root).find((table) => table.name === name);
-  if (clash !== undefined) throw collision(root.name, `table ${name}`, clash.place === '' ? 'the table itself' : clash.place, place);
-  const table = newShape(name, place, shape === root ? (path[0] ?? '') : shape.top, settings, shape, { key: undefined, carried: [], columns: items?.columns });
+  if (clash !== undefined)
+    throw collision(root.name, `table ${name}`, clash.place === '' ? 'the table itself' : clash.place, place);
+  const table = newShape(name, place, shape === root ? (path[0] ?? '') : shape.top, settings, shape, {
+    key: undefined,
+    carried: [],
+    columns: items?.columns,
+  });
   (shape.subtables as Map<string, Shape>).set(name, table);
   shape.nest(path);
   root.version++;
@@ -158,5 +212,7 @@ function samePath(a: readonly string[], b: readonly string[]): boolean {
 
 /** The error about two paths that lead to one name. */
 export function collision(table: string, what: string, first: string, second: string): UserError {
-  return new UserError(`flatten: table ${table}: expected one path to ${what}, found two: ${first} and ${second} (another --separator or --value-column keeps them apart)`);
+  return new UserError(
+    `flatten: table ${table}: expected one path to ${what}, found two: ${first} and ${second} (another --separator or --value-column keeps them apart)`,
+  );
 }
