@@ -1,0 +1,284 @@
+import { loadKernel } from '../kernels/load.ts';
+import { RUN_BYTES } from '../wire/types.ts';
+import { type AvroProgram, compileAvro } from './avro-program.ts';
+import type { AvroRecord, AvroType } from './avro-schema.ts';
+
+/** What the kernel says of a step. */
+export type AvroStep =
+  /** The rows asked for are written; or the output must be taken first; or it needs more of the block. */
+  | { readonly kind: 'done' | 'full' | 'more' }
+  /** A row that can be read to its end but whose value is wrong; it is consumed, nothing is written. */
+  | { readonly kind: 'bad-row'; readonly problem: AvroProblem; readonly raw: Uint8Array }
+  /** The rest of the block cannot be read. */
+  | { readonly kind: 'broken'; readonly problem: AvroProblem };
+
+export interface AvroProblem {
+  /** The column, with its inner path; absent at the beginning of a row. */
+  readonly path: string | undefined;
+  readonly expected: string;
+  readonly found: string;
+}
+
+/** An instance of the kernel with a schema in it. */
+export interface AvroKernel {
+  readonly program: AvroProgram;
+  /** Bytes of the block at hand that have not been read. */
+  held(): number;
+  /** Adds bytes of the block behind those at hand. */
+  push(bytes: Uint8Array): void;
+  /** Forgets what is at hand. */
+  clear(): void;
+  /** Replaces what is at hand with the content of a Snappy block; what is wrong with it, or undefined. */
+  pushSnappy(block: Uint8Array, maxBytes: number): string | undefined;
+  /** The bytes at hand, until the next call of any function. */
+  view(): Uint8Array;
+  /** Reads up to `count` rows; `left` bytes of the block are still to come. Rows done are in `rows`. */
+  step(count: number, left: number): AvroStep;
+  rows(): number;
+  /** Bytes written and not taken. */
+  written(): number;
+  /** The lines written, which the caller owns. */
+  take(): Uint8Array;
+}
+
+interface Functions {
+  heapBase(): number;
+  setup(powers: number, scratch: number, margin: number): void;
+  run(
+    inputFrom: number,
+    inputTo: number,
+    left: number,
+    outputFrom: number,
+    outputSoft: number,
+    outputTo: number,
+    operations: number,
+    members: number,
+    tail: bigint,
+    tailBytes: number,
+    count: number,
+  ): number;
+  snappy(from: number, fromEnd: number, to: number, toEnd: number): number;
+  inputAt(): number;
+  outputAt(): number;
+  rows(): number;
+  reason(): number;
+  operation(): number;
+  number(): number;
+  rowAt(): number;
+}
+
+const PAGE = 64 * 1024;
+const MAX_PAGES = 32768;
+const POWERS_BYTES = 617 * 16;
+const SCRATCH_BYTES = 8192;
+const PADDING = 64;
+/** A row of more bytes than this is refused. */
+export const MAX_ROW_BYTES = 512 * 2 ** 20;
+
+const SNAPPY_PROBLEMS = [
+  '',
+  'an element that reaches beyond the block',
+  'more bytes than the block says',
+  'a copy from before the beginning',
+  'fewer bytes than the block says',
+];
+
+/** Makes a kernel for a row's schema. Its memory: 1 MiB, and as the largest row (or Snappy block) needs. */
+export function openAvroKernel(row: AvroRecord): AvroKernel {
+  const { functions, memory } = loadKernel<Functions>('avro', { initialPages: 8, maxPages: MAX_PAGES });
+  const align = (address: number): number => (address + 63) & ~63;
+  const powers = align(functions.heapBase());
+  const scratch = align(powers + POWERS_BYTES);
+  const start = align(scratch + SCRATCH_BYTES);
+  const program = compileAvro(row, start);
+  functions.setup(powers, scratch, program.margin);
+  const tail = Buffer.alloc(8);
+  tail.set(program.tail);
+  const tailWord = tail.readBigUInt64LE();
+
+  let bytes: Buffer;
+  const ensure = (end: number): void => {
+    const missing = end - memory.buffer.byteLength;
+    // By an eighth at least, so that growing by small pieces stays cheap.
+    if (missing > 0) {
+      const wanted = Math.ceil(Math.max(missing, memory.buffer.byteLength / 8) / PAGE);
+      memory.grow(
+        Math.min(wanted, Math.max(MAX_PAGES - memory.buffer.byteLength / PAGE, Math.ceil(missing / PAGE))),
+      );
+    }
+    bytes = Buffer.from(memory.buffer);
+  };
+
+  // Output, then input, which is the one that grows often.
+  const output = align(start + program.bytes.length);
+  let outputBytes = align(RUN_BYTES + 32 * 1024 + program.margin);
+  let outputAt = output;
+  let input = output + outputBytes + PADDING;
+  let inputEnd = input;
+  ensure(input + PAGE);
+  bytes!.set(program.bytes, start);
+  if (program.usesFloats) bytes!.set(powersOfTen(), powers);
+
+  const inputStart = (): number => output + outputBytes + PADDING;
+  const slide = (): void => {
+    const from = inputStart();
+    if (input === from) return;
+    bytes.copyWithin(from, input, inputEnd);
+    inputEnd -= input - from;
+    input = from;
+  };
+  const growOutput = (): boolean => {
+    if (outputBytes >= MAX_ROW_BYTES) return false;
+    const by = outputBytes;
+    ensure(inputEnd + by + PADDING);
+    bytes.copyWithin(input + by, input, inputEnd);
+    outputBytes += by;
+    input += by;
+    inputEnd += by;
+    return true;
+  };
+  const problem = (status: number): AvroProblem => {
+    const what = program.describe(functions.operation());
+    return { path: what?.path, ...explain(status, what?.type, functions.number()) };
+  };
+
+  return {
+    program,
+    held: () => inputEnd - input,
+    push: (added) => {
+      if (input === inputEnd) input = inputEnd = inputStart();
+      if (inputEnd + added.length + PADDING > memory.buffer.byteLength) slide();
+      ensure(inputEnd + added.length + PADDING);
+      bytes.set(added, inputEnd);
+      inputEnd += added.length;
+    },
+    clear: () => {
+      input = inputEnd = inputStart();
+    },
+    pushSnappy: (block, maxBytes) => {
+      const [size, head] = snappyLength(block);
+      if (size === undefined) return 'no length';
+      if (size > maxBytes) return `a length of ${size} bytes, more than ${maxBytes}`;
+      // A copy element of 3 bytes gives at most 64.
+      if (size > block.length * 32) return `a length of ${size} bytes for ${block.length} compressed ones`;
+      const from = align(inputStart() + size + PADDING);
+      ensure(from + block.length + PADDING);
+      bytes.set(block, from);
+      input = inputStart();
+      inputEnd = input + size;
+      const status = functions.snappy(from + head, from + block.length, input, inputEnd);
+      return status === 0 ? undefined : SNAPPY_PROBLEMS[status];
+    },
+    view: () => bytes.subarray(input, inputEnd),
+    step: (count, left) => {
+      for (;;) {
+        const soft = Math.min(output + RUN_BYTES, output + outputBytes);
+        const status = functions.run(
+          input,
+          inputEnd,
+          Math.min(left, 0xffffffff),
+          outputAt,
+          soft,
+          output + outputBytes,
+          program.operations,
+          program.members,
+          tailWord,
+          program.tail.length,
+          count,
+        );
+        input = functions.inputAt();
+        outputAt = functions.outputAt();
+        if (status === 0) return { kind: 'done' };
+        if (status === 2) return { kind: 'more' };
+        if (status === 3) {
+          const raw = Buffer.copyBytesFrom(bytes, functions.rowAt(), input - functions.rowAt());
+          return { kind: 'bad-row', problem: problem(256 + functions.reason()), raw };
+        }
+        if (status !== 1) return { kind: 'broken', problem: problem(status) };
+        if (outputAt > output || functions.rows() > 0) return { kind: 'full' };
+        if (!growOutput()) return { kind: 'broken', problem: problem(-1) };
+      }
+    },
+    rows: () => functions.rows(),
+    written: () => outputAt - output,
+    take: () => {
+      const taken = Buffer.allocUnsafeSlow(outputAt - output);
+      bytes.copy(taken, 0, output, outputAt);
+      outputAt = output;
+      return taken;
+    },
+  };
+}
+
+/** The length before a Snappy block, and its own bytes. */
+function snappyLength(block: Uint8Array): [number | undefined, number] {
+  let size = 0;
+  for (let i = 0; i < 5; i++) {
+    const byte = block[i];
+    if (byte === undefined) return [undefined, 0];
+    size += (byte & 127) * 2 ** (7 * i);
+    if (byte < 128) return size < 2 ** 32 ? [size, i + 1] : [undefined, 0];
+  }
+  return [undefined, 0];
+}
+
+function explain(status: number, type: AvroType | undefined, n: number): { expected: string; found: string } {
+  const kind = type === undefined ? 'a value' : `a ${type.kind}`;
+  switch (status) {
+    case 16:
+      return { expected: kind, found: 'the end of the block' };
+    case 17:
+      return {
+        expected: `a branch of a union of ${type?.kind === 'union' ? type.branches.length : 2}`,
+        found: String(n),
+      };
+    case 18:
+      return { expected: `the length of ${kind}`, found: String(n) };
+    case 19:
+      return { expected: `an integer of at most 64 bits in ${kind}`, found: 'more than 10 bytes' };
+    case 20:
+      return { expected: 'a boolean of 0 or 1', found: String(n) };
+    case 21:
+      return {
+        expected: `a symbol of 0 to ${type?.kind === 'enum' ? type.symbols.length - 1 : 0}`,
+        found: String(n),
+      };
+    case 22:
+      return { expected: 'an integer of 32 bits', found: String(n) };
+    case 23:
+      return { expected: 'at most 512 levels of nesting', found: 'more' };
+    case 24:
+      return { expected: 'at most 65536 items without bytes', found: String(n) };
+    case 257:
+      return { expected: 'a time of day', found: String(n) };
+    case 258:
+      return {
+        expected: `a decimal of at most ${type?.kind === 'decimal' ? type.precision : 0} digits`,
+        found: 'more',
+      };
+    case 259:
+      return { expected: 'distinct keys in a map', found: 'one of them twice' };
+    default:
+      return { expected: `a row of at most ${MAX_ROW_BYTES / 2 ** 20} MiB`, found: 'more' };
+  }
+}
+
+let powersTable: Uint8Array | undefined;
+
+/** The powers of ten that the kernel's shortest digits need, see _decimal-text.ts. */
+function powersOfTen(): Uint8Array {
+  if (powersTable !== undefined) return powersTable;
+  const table = Buffer.alloc(POWERS_BYTES);
+  for (let k = -292; k <= 324; k++) {
+    // floor(log2(10^k)), as the kernel computes it.
+    const shift = 127 - ((k * 1741647) >> 19);
+    const [over, under] = k >= 0 ? [10n ** BigInt(k), 1n] : [1n, 10n ** BigInt(-k)];
+    const dividend = shift >= 0 ? over << BigInt(shift) : over;
+    const divisor = shift >= 0 ? under : under << BigInt(-shift);
+    const value = (dividend + divisor - 1n) / divisor;
+    table.writeBigUInt64LE(value & 0xffffffffffffffffn, (k + 292) * 16);
+    table.writeBigUInt64LE(value >> 64n, (k + 292) * 16 + 8);
+  }
+  powersTable = table;
+  return table;
+}

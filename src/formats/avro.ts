@@ -1,0 +1,297 @@
+import { isUtf8 } from 'node:buffer';
+import { crc32 } from 'node:zlib';
+import { messageOf, mismatch, type UserError } from '../errors.ts';
+import { runOfBytes } from '../wire/run.ts';
+import type { Chunk, RejectLine, Run, TableLine } from '../wire/types.ts';
+import { avroColumns, declaredTypes, rowRecord } from './avro-columns.ts';
+import { type AvroHeader, isAvro, readAvroHeader } from './avro-header.ts';
+import { type AvroKernel, type AvroProblem, type AvroStep, openAvroKernel } from './avro-kernel.ts';
+import { type ByteSource, byteSource, takeAll, takeLong } from './avro-source.ts';
+import { blockCodecs } from './codecs/blocks.ts';
+import type { Format, FormatInput } from './format.ts';
+
+/** The most bytes a block may have when decompressed; each is held whole unless it is stored as it is. */
+const MAX_BLOCK_BYTES = 512 * 2 ** 20;
+/** The most bytes of a compressed block. */
+const MAX_COMPRESSED_BYTES = 2 ** 30;
+/** Rows without any byte that a block may claim to hold. */
+const MAX_EMPTY_ROWS = 1e6;
+/** Bytes of a block that the kernel gets at a time. */
+const WINDOW_BYTES = 256 * 1024;
+
+/**
+ * Avro object container files → NDJSON, by the kernel `avro`. The file's own schema decides names, order and types;
+ * a long or decimal is a string, bytes and fixed are base64, times are ISO 8601 with as many decimals as their unit,
+ * a duration is `P1M2DT3.004S`. Inside `json` columns (maps, unions of unlike types, recursive records) a long is a
+ * number as long as a double holds it exactly. A file whose schema is no record gives rows with the column `value`.
+ * Rows leave in the file's order. Memory: a window of 256 KiB over stored blocks, a whole block over compressed ones.
+ */
+export const avro: Format = {
+  name: 'avro',
+  extensions: ['.avro'],
+  detect: isAvro,
+  async columns(input) {
+    const source = byteSource(input.bytes);
+    try {
+      return columnsOf(await readAvroHeader(source, input.name), input);
+    } finally {
+      await source.close();
+    }
+  },
+  async *decode(input) {
+    const source = byteSource(input.bytes);
+    try {
+      yield* decodeFile(source, input);
+    } finally {
+      await source.close();
+    }
+  },
+};
+
+function columnsOf(header: AvroHeader, { name, table }: FormatInput): NonNullable<TableLine['columns']> {
+  const row = rowRecord(header.schema);
+  const tooMany = (): Error => mismatch(`${name} schema`, 'at most 20000 columns', 'more');
+  return declaredTypes(avroColumns(row, tooMany), table.columns);
+}
+
+/** Where decoding is, for messages and rejects. */
+interface Position {
+  block: number;
+  offset: number;
+  /** Rows before the block, and done in it. */
+  rowsBefore: number;
+  rowsDone: number;
+}
+
+async function* decodeFile(source: ByteSource, input: FormatInput): AsyncIterable<Chunk> {
+  const { name, table: declared, context } = input;
+  const header = await readAvroHeader(source, name);
+  const table: TableLine = { ...declared, columns: columnsOf(header, input) };
+  const kernel = openAvroKernel(rowRecord(header.schema));
+  const lines = lineCollector(kernel, table, input);
+  const at: Position = { block: 0, offset: 0, rowsBefore: 0, rowsDone: 0 };
+  const place = (): string => `${name} block ${at.block} (offset ${at.offset})`;
+
+  for (;;) {
+    // What is written leaves before anything is waited for.
+    if (source.held < 20) yield* lines.flush(at);
+    if (source.held === 0 && (await source.fill(1)) === 0) break;
+    context.signal.throwIfAborted();
+    at.block++;
+    at.offset = source.offset;
+    const count = await takeLong(source, place, 'the number of its rows');
+    const size = await takeLong(source, place, 'its size');
+    if (count < 0) throw mismatch(place(), 'the number of its rows', String(count));
+    if (size < 0) throw mismatch(place(), 'its size', String(size));
+    if (kernel.program.leastBytes === 0 && count > MAX_EMPTY_ROWS) {
+      throw mismatch(place(), `at most ${MAX_EMPTY_ROWS} rows without bytes`, String(count));
+    }
+    yield* header.codec === 'null'
+      ? storedBlock(source, kernel, lines, at, count, size, place)
+      : compressedBlock(source, kernel, lines, at, count, size, place, header.codec);
+    if (source.held < 16) yield* lines.flush(at);
+    const sync = await takeAll(source, 16, place, 'a sync marker behind it');
+    if (!header.sync.every((byte, index) => byte === sync[index])) {
+      throw mismatch(place(), `the sync marker ${hex(header.sync)} behind it`, hex(sync));
+    }
+    at.rowsBefore += at.rowsDone;
+    at.rowsDone = 0;
+  }
+  yield* lines.flush(at);
+  // A file without rows still has its columns.
+  if (at.rowsBefore === 0) yield table;
+}
+
+/** A block as it is: any size of it passes through the window. */
+async function* storedBlock(
+  source: ByteSource,
+  kernel: AvroKernel,
+  lines: LineCollector,
+  at: Position,
+  count: number,
+  size: number,
+  place: () => string,
+): AsyncIterable<Chunk> {
+  kernel.clear();
+  let left = size;
+  let step: AvroStep = { kind: 'more' };
+  while (step.kind !== 'done') {
+    if (step.kind === 'more' && left > 0) {
+      // Whatever is here is tried at once, but a row larger than the window only when twice as much of it is here.
+      const held = kernel.held();
+      const wanted = Math.min(left, Math.max(WINDOW_BYTES, held));
+      const least = held < WINDOW_BYTES ? 1 : wanted;
+      for (let got = 0; got < wanted; ) {
+        if (source.held === 0) {
+          if (got >= least) break;
+          yield* lines.flush(at);
+          if ((await source.fill(1)) === 0) throw cut(place, size);
+        }
+        const piece = source.takeSome(wanted - got);
+        kernel.push(piece);
+        got += piece.length;
+        left -= piece.length;
+      }
+    }
+    step = kernel.step(count - at.rowsDone, left);
+    yield* lines.after(step, at, place);
+  }
+  checkEmpty(kernel.held() + left, place);
+}
+
+async function* compressedBlock(
+  source: ByteSource,
+  kernel: AvroKernel,
+  lines: LineCollector,
+  at: Position,
+  count: number,
+  size: number,
+  place: () => string,
+  codec: string,
+): AsyncIterable<Chunk> {
+  if (size > MAX_COMPRESSED_BYTES)
+    throw mismatch(place(), `a size of at most ${MAX_COMPRESSED_BYTES} bytes`, String(size));
+  if (source.held < size) {
+    yield* lines.flush(at);
+    if ((await source.fill(size)) < size) throw cut(place, size);
+  }
+  const block = source.take(size);
+  kernel.clear();
+  const content = codec === 'snappy' ? unsnap(kernel, block, place) : decompress(block, codec, place);
+  let pushed = 0;
+  let step: AvroStep = { kind: 'more' };
+  while (step.kind !== 'done') {
+    if (step.kind === 'more' && pushed < content.length) {
+      const wanted = Math.max(WINDOW_BYTES, kernel.held());
+      kernel.push(content.subarray(pushed, pushed + wanted));
+      pushed = Math.min(content.length, pushed + wanted);
+    }
+    step = kernel.step(count - at.rowsDone, content.length - pushed);
+    yield* lines.after(step, at, place);
+  }
+  checkEmpty(kernel.held() + content.length - pushed, place);
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** Decompresses into the kernel itself, and checks the CRC-32 of the content that stands behind each block. */
+function unsnap(kernel: AvroKernel, block: Uint8Array, place: () => string): Uint8Array {
+  if (block.length < 4) throw mismatch(place(), 'a Snappy block and its CRC', `${block.length} bytes`);
+  const wrong = kernel.pushSnappy(block.subarray(0, -4), MAX_BLOCK_BYTES);
+  if (wrong !== undefined) throw mismatch(place(), 'sound Snappy data', wrong);
+  const expected = Buffer.from(block.subarray(-4)).readUInt32BE();
+  const found = crc32(kernel.view());
+  if (found !== expected) throw mismatch(place(), `content with the CRC ${hexOf(expected)}`, hexOf(found));
+  return NOTHING;
+}
+
+function decompress(block: Uint8Array, codec: string, place: () => string): Uint8Array {
+  const decompressBlock = Object.hasOwn(blockCodecs, codec) ? blockCodecs[codec] : undefined;
+  if (decompressBlock === undefined) {
+    throw mismatch(
+      place(),
+      `a codec of ${['null', 'snappy', ...Object.keys(blockCodecs)].join(', ')}`,
+      codec,
+    );
+  }
+  try {
+    return decompressBlock(block, MAX_BLOCK_BYTES);
+  } catch (error) {
+    throw mismatch(place(), `sound ${codec} data`, messageOf(error), error);
+  }
+}
+
+function cut(place: () => string, size: number): UserError {
+  return mismatch(place(), `its ${size} bytes`, 'the end of the file');
+}
+
+function checkEmpty(bytes: number, place: () => string): void {
+  if (bytes > 0) throw mismatch(place(), 'its end after its last row', `${bytes} more bytes`);
+}
+
+interface LineCollector {
+  /** What a step makes due: a full run, a reject. Throws where the step found the input wrong. */
+  after(step: AvroStep, at: Position, place: () => string): Iterable<Chunk>;
+  /** The rows written so far. */
+  flush(at: Position): Iterable<Chunk>;
+}
+
+/** Makes runs of what the kernel has written, and decides what becomes of what is wrong. */
+function lineCollector(kernel: AvroKernel, table: TableLine, input: FormatInput): LineCollector {
+  const rejecting = input.options.onError === 'reject';
+  let rows = 0;
+  let firstRow = 1;
+
+  const reject = (row: number, problem: AvroProblem, offset: number, raw: Uint8Array): RejectLine => ({
+    $: 'reject',
+    uri: input.uri,
+    row,
+    offset,
+    ...(problem.path === undefined ? {} : { column: problem.path }),
+    reason: `expected ${problem.expected}, found ${problem.found}`,
+    raw: Buffer.from(raw).toString('base64'),
+  });
+
+  function* flush(at: Position): Iterable<Chunk> {
+    if (rows === 0) return;
+    const bytes = kernel.take();
+    const count = rows;
+    const first = firstRow;
+    firstRow += rows;
+    rows = 0;
+    if (isUtf8(bytes)) {
+      yield runOfBytes(table, bytes, count);
+      return;
+    }
+    yield* lineByLine(bytes, first, at);
+  }
+
+  /** Rows of which at least one holds a text that is no UTF-8. */
+  function* lineByLine(bytes: Uint8Array, first: number, at: Position): Iterable<Chunk> {
+    const good: Uint8Array[] = [];
+    const run = (): Run => runOfBytes(table, Buffer.concat(good), good.length);
+    for (let from = 0, row = first; from < bytes.length; row++) {
+      const end = bytes.indexOf(10, from) + 1;
+      const line = bytes.subarray(from, end);
+      from = end;
+      if (isUtf8(line)) {
+        good.push(line);
+        continue;
+      }
+      const problem = { path: undefined, expected: 'texts in UTF-8', found: 'other bytes' };
+      if (!rejecting) throw mismatch(`${input.name} row ${row}`, problem.expected, problem.found);
+      if (good.length > 0) yield run();
+      good.length = 0;
+      yield reject(row, problem, at.offset, line);
+    }
+    if (good.length > 0) yield run();
+  }
+
+  return {
+    flush,
+    *after(step, at, place) {
+      const done = kernel.rows();
+      at.rowsDone += done;
+      rows += step.kind === 'bad-row' ? done - 1 : done;
+      if (step.kind === 'full') yield* flush(at);
+      if (step.kind !== 'broken' && step.kind !== 'bad-row') return;
+      const { problem } = step;
+      const row = at.rowsBefore + at.rowsDone + (step.kind === 'broken' ? 1 : 0);
+      const column = problem.path === undefined ? '' : ` column ${problem.path}`;
+      const error = (): UserError =>
+        mismatch(`${place()} row ${row}${column}`, problem.expected, problem.found);
+      if (step.kind === 'broken' || !rejecting) throw error();
+      yield* flush(at);
+      firstRow++;
+      yield reject(row, problem, at.offset, step.raw);
+    },
+  };
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
+
+function hexOf(crc: number): string {
+  return crc.toString(16).padStart(8, '0');
+}
