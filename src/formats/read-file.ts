@@ -1,0 +1,197 @@
+import { randomUUID } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { mismatch, UserError } from '../errors.ts';
+import type { Context } from '../stage.ts';
+import type { Store } from '../stores/store.ts';
+import type { Chunk, FileLine, TableLine } from '../wire/types.ts';
+import { codecNamed, codecOfMagic, codecOfPath, withoutCodecEnding } from './codecs/index.ts';
+import type { Codec, FormatInput, FormatOptions } from './format.ts';
+import { type FormatName, formatNamed, formatOfMagic, formatOfPath, formatOfText, formats } from './index.ts';
+import { type Peeked, peekBytes } from './peek.ts';
+import { makeTemporaryDirectory, removeTemporaryDirectory, spool } from './temporary-files.ts';
+import { isZip, zipMembers } from './zip.ts';
+
+/** How a file is to be read, beyond what its line says. */
+export interface ReadFileOptions {
+  readonly store: Store;
+  readonly context: Context;
+  /** Instead of what line, name and bytes say. */
+  readonly format?: FormatName;
+  /** The name of a codec, or `none`. */
+  readonly codec?: string;
+  readonly formatOptions?: FormatOptions;
+}
+
+/** One file whose format is known, or one member of a zip. Its bytes are read once: by `columns` or by `decode`. */
+export interface DataFile {
+  /** The line it was opened for, with `format`, `codec` and `member` filled in. */
+  readonly line: FileLine;
+  /** The columns the file says it has, from as few of its bytes as possible. */
+  columns(table: TableLine): Promise<TableLine['columns']>;
+  /** Its rows under `table`, and rejects, in the file's order. */
+  decode(table: TableLine): AsyncIterable<Chunk>;
+}
+
+/** The path that a file's name and endings are taken from. */
+export function pathOf(line: FileLine): string {
+  return line.member ?? line.uri;
+}
+
+/** The last part of a file's path without the endings of codec and format: a table's name when nothing else gives one. */
+export function stemOf(line: FileLine): string {
+  if (line.uri === '-' && line.member === undefined) return 'stdin';
+  const path = withoutPacking(pathOf(line));
+  const stem = path.slice(0, path.length - (formatOfPath(path)?.ending ?? 0));
+  return lastPart(stem) || lastPart(path);
+}
+
+function withoutPacking(path: string): string {
+  return path.toLowerCase().endsWith('.zip') ? path.slice(0, -'.zip'.length) : withoutCodecEnding(path);
+}
+
+function lastPart(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/**
+ * Opens what a `file` line means: one file, or every data member of a zip in byte order of their paths (hidden ones
+ * left out). `uri` is `s3://…`, a `file:` URL, a plain path or `-` for standard input. The bytes pass from the store
+ * through the codec into the format; they touch the disk only where a format or a zip needs random access to what is
+ * not a local file (mode 0600, removed before the generator ends). Each item is valid until the next is asked for.
+ * Throws `UserError`; an object that is no longer what the line says (`etag`) is refused.
+ */
+export async function* openFiles(line: FileLine, options: ReadFileOptions): AsyncIterable<DataFile> {
+  const { store, context } = options;
+  const scratch = createScratch(context.signal);
+  const local = line.uri === '-' ? undefined : await regularFile(store.localPath(line.uri));
+  const raw =
+    line.uri === '-'
+      ? context.stdin()
+      : store.read(line.uri, line.etag === undefined ? {} : { etag: line.etag });
+  const peeked = await peekBytes(raw);
+  try {
+    if (isZip(peeked.head) || givenCodec(line, options) === 'zip') {
+      const path = local ?? (await scratch.spool(peeked.bytes()));
+      const { codec: _zip, ...withoutCodec } = options;
+      for await (const { path: member, bytes } of zipMembers(path, nameOf(line))) {
+        if (line.member !== undefined && line.member !== member) continue;
+        const inner = await peekBytes(bytes());
+        try {
+          const { codec, ...outer } = line;
+          // The zip was the codec; what a member is compressed with is told by itself.
+          yield* openOne({ ...outer, member }, withoutCodec, inner, scratch);
+        } finally {
+          await inner.close();
+        }
+      }
+    } else {
+      yield* openOne(line, options, peeked, scratch, local);
+    }
+    if (local !== undefined && line.etag !== undefined) await checkUnchanged(line, store);
+  } finally {
+    await peeked.close();
+    await scratch.remove();
+  }
+}
+
+/** What messages call a file. */
+function nameOf({ uri, member }: FileLine): string {
+  const name = uri === '-' ? 'standard input' : uri;
+  return member === undefined ? name : `${name}!${member}`;
+}
+
+async function* openOne(
+  line: FileLine,
+  options: ReadFileOptions,
+  outer: Peeked,
+  scratch: Scratch,
+  local?: string,
+): AsyncIterable<DataFile> {
+  const name = nameOf(line);
+  const codec = chooseCodec(line, options, outer.head);
+  const inner = codec === undefined ? outer : await peekBytes(codec.decompress(outer.bytes(), name));
+  try {
+    const format = chooseFormat(line, options, inner.head);
+    const input = (table: TableLine): FormatInput => ({
+      name,
+      uri: line.uri,
+      bytes: inner.bytes(),
+      path: async () => (codec === undefined && local !== undefined ? local : scratch.spool(inner.bytes())),
+      table,
+      options: options.formatOptions ?? {},
+      context: options.context,
+    });
+    yield {
+      line: { ...line, format, ...(codec === undefined ? {} : { codec: codec.name }) },
+      columns: async (table) => formats[format].columns?.(input(table)),
+      decode: (table) => formats[format].decode(input(table)),
+    };
+  } finally {
+    await inner.close();
+  }
+}
+
+function givenCodec(line: FileLine, options: ReadFileOptions): string | undefined {
+  return options.codec ?? line.codec;
+}
+
+// What was said, else what the bytes are, else what the name says: then the codec tells why the bytes are not that.
+function chooseCodec(line: FileLine, options: ReadFileOptions, head: Uint8Array): Codec | undefined {
+  const given = givenCodec(line, options);
+  if (given === 'none') return undefined;
+  if (given !== undefined) return codecNamed(given, nameOf(line));
+  return codecOfMagic(head) ?? codecOfPath(pathOf(line));
+}
+
+function chooseFormat(line: FileLine, options: ReadFileOptions, head: Uint8Array): FormatName {
+  if (options.format !== undefined) return options.format;
+  const name = nameOf(line);
+  const said =
+    line.format === undefined
+      ? formatOfPath(withoutPacking(pathOf(line)))?.name
+      : formatNamed(line.format, name);
+  const seen = formatOfMagic(head);
+  if (said !== undefined && seen !== undefined && said !== seen) {
+    throw mismatch(
+      name,
+      `${said}, as ${line.format === undefined ? 'its name' : 'its file line'} says`,
+      `the first bytes of ${seen} (--format ${seen})`,
+    );
+  }
+  return said ?? seen ?? formatOfText(head);
+}
+
+interface Scratch {
+  /** Writes bytes to a temporary file and gives its path. */
+  spool(bytes: AsyncIterable<Uint8Array>): Promise<string>;
+  remove(): Promise<void>;
+}
+
+function createScratch(signal: AbortSignal): Scratch {
+  let directory: string | undefined;
+  return {
+    async spool(bytes) {
+      directory ??= await makeTemporaryDirectory();
+      return spool(bytes, join(directory, randomUUID()), signal);
+    },
+    async remove() {
+      if (directory !== undefined) await removeTemporaryDirectory(directory);
+    },
+  };
+}
+
+// A pipe has a path too, but no random access.
+async function regularFile(path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  const found = await stat(path).catch(() => undefined);
+  return found?.isFile() ? path : undefined;
+}
+
+async function checkUnchanged(line: FileLine, store: Store): Promise<void> {
+  const { etag } = await store.stat(line.uri);
+  if (etag !== line.etag)
+    throw new UserError(
+      `${line.uri}: rewritten while it was read: expected version ${line.etag}, found ${etag}`,
+    );
+}
