@@ -1,3 +1,5 @@
+/// <reference path="./snappyjs.d.ts" />
+
 /** Writing Avro object container files by avsc, with Snappy blocks and longs of any size. */
 
 import { createHash } from 'node:crypto';
