@@ -1,37 +1,49 @@
 import { UserError } from '../errors.ts';
-import type { Context } from '../stage.ts';
+import { peekBytes } from '../formats/peek.ts';
 import { createGrammar } from '../wire/grammar.ts';
 import { readWire } from '../wire/read.ts';
 import { runOfRows } from '../wire/run.ts';
 import type { Chunk, Control, Row, TableLine } from '../wire/types.ts';
 
+/** What is written into a stream: bytes or objects, as many at a time as have gathered. */
+export type Items = AsyncIterable<readonly unknown[]>;
+
+/** How a stage takes bytes that are no wire. */
+export interface RawInput {
+  /** Whether bytes that begin so are a file. */
+  isRaw(head: Uint8Array): boolean;
+  /** The chunks that stand for the file, whose bytes are `bytes`. */
+  open(bytes: () => AsyncIterable<Uint8Array>): AsyncIterable<Chunk>;
+}
+
 const BARE: TableLine = { $: 'table', table: 'rows' };
 
 /**
- * What is written into a stream, as chunks. Buffers and strings are bytes (of a file if `decodeBytes` is given and
- * they do not begin with a control line, else of the wire); objects are lines of the wire, or rows where the first
- * of them is none. The first item decides which.
+ * What is written into a stream, as chunks. Buffers and strings are bytes: of a file where `raw` says so, of bare
+ * rows where they begin with one, else of the wire. Objects are lines of the wire, or rows where the first of them
+ * is none. The first item decides which.
  */
-export async function* readItems(
-  items: AsyncIterable<readonly unknown[]>,
-  context: Context,
-  decodeBytes?: (context: Context) => AsyncIterable<Chunk>,
-): AsyncIterable<Chunk> {
+export async function* readItems(items: Items, raw?: RawInput): AsyncIterable<Chunk> {
   const input = items[Symbol.asyncIterator]();
   const first = await input.next();
-  const all: AsyncIterable<readonly unknown[]> = {
-    async *[Symbol.asyncIterator]() {
-      if (!first.done) yield first.value;
-      yield* { [Symbol.asyncIterator]: () => input };
-    },
-  };
-  const isBytes = first.done || first.value[0] instanceof Uint8Array || typeof first.value[0] === 'string';
-  if (!isBytes) yield* linesToChunks(all);
-  else if (decodeBytes !== undefined) yield* decodeBytes({ ...context, stdin: () => bytesOf(all) });
-  else yield* readWire(bytesOf(all));
+  async function* all(): Items {
+    if (!first.done) yield first.value;
+    yield* { [Symbol.asyncIterator]: () => input };
+  }
+  if (!first.done && !(first.value[0] instanceof Uint8Array) && typeof first.value[0] !== 'string') {
+    yield* linesToChunks(all());
+    return;
+  }
+  const { head, bytes } = await peekBytes(bytesOf(all()));
+  if (raw?.isRaw(head)) yield* raw.open(bytes);
+  else
+    yield* readWire(
+      bytes(),
+      /^\s*\{\s*(?!"\$")/.test(Buffer.from(head).toString('latin1')) ? { bare: BARE } : {},
+    );
 }
 
-async function* bytesOf(items: AsyncIterable<readonly unknown[]>): AsyncIterable<Uint8Array> {
+async function* bytesOf(items: Items): AsyncIterable<Uint8Array> {
   for await (const batch of items) {
     for (const item of batch) {
       if (item instanceof Uint8Array) yield item;
@@ -41,7 +53,7 @@ async function* bytesOf(items: AsyncIterable<readonly unknown[]>): AsyncIterable
   }
 }
 
-async function* linesToChunks(items: AsyncIterable<readonly unknown[]>): AsyncIterable<Chunk> {
+async function* linesToChunks(items: Items): AsyncIterable<Chunk> {
   const grammar = createGrammar();
   let bare: boolean | undefined;
   let count = 0;

@@ -1,5 +1,6 @@
 import type { Command, Registry } from '../commands/command.ts';
 import { UsageError } from '../errors.ts';
+import { peekBytes } from '../formats/peek.ts';
 import type { Context, Stage } from '../stage.ts';
 import { readWire } from '../wire/read.ts';
 import type { Chunk } from '../wire/types.ts';
@@ -119,17 +120,17 @@ async function openInput(step: Step, context: PipelineContext): Promise<Input> {
       `expected input from a pipe or file, found a terminal (brigade ${command.name} --help tells how)`,
     );
   }
-  const { head, bytes } = await peek(context.stdin());
-  const replay = { ...context, stdin: () => bytes };
+  const peeked = await peekBytes(context.stdin());
+  const replay = { ...context, stdin: peeked.bytes };
   const { sniff } = await import('../commands/decode.ts');
   const raw =
     command.name === 'decode' && options['format'] !== undefined
       ? 'raw'
       : command.reads === 'files'
-        ? sniff(head)
+        ? sniff(peeked.head)
         : 'wire';
   if (raw === 'wire' || raw === 'empty')
-    return { chunks: named(command.name, readWire(bytes)), context, bare: false };
+    return { chunks: named(command.name, readWire(peeked.bytes())), context, bare: false };
   const isSink = command.kind === 'sink' || command.kind === 'printer';
   if (isSink && options['bare'] !== true) {
     throw new UsageError(
@@ -142,7 +143,7 @@ async function openInput(step: Step, context: PipelineContext): Promise<Input> {
         'expected the wire (flatten needs table lines), found bare rows: put decode before it',
       );
     const table = { $: 'table', table: 'rows' } as const;
-    return { chunks: named(command.name, readWire(bytes, { bare: table })), context, bare: true };
+    return { chunks: named(command.name, readWire(peeked.bytes(), { bare: table })), context, bare: true };
   }
   return { chunks: await decoded(step, ['-'], replay), context: replay, bare: false };
 }
@@ -154,7 +155,7 @@ async function decoded(
   context: Context,
 ): Promise<AsyncIterable<Chunk>> {
   const { fileLines, decode } = await import('../commands/decode.ts');
-  const lines = fileLines(files, options);
+  const lines = fileLines(files);
   if (command.name === 'decode') return lines;
   const { table, columns, catalog } = options as Parameters<typeof decode>[0] & object;
   const known = Object.fromEntries(
@@ -164,37 +165,6 @@ async function decoded(
 }
 
 async function* nothing(): AsyncIterable<Chunk> {}
-
-const HEAD_BYTES = 4096;
-
-// The first bytes, and all of them once more.
-async function peek(
-  bytes: AsyncIterable<Uint8Array>,
-): Promise<{ head: Uint8Array; bytes: AsyncIterable<Uint8Array> }> {
-  const input = bytes[Symbol.asyncIterator]();
-  const pieces: Uint8Array[] = [];
-  let length = 0;
-  // One line or 4 KiB tell what it is; waiting for more would hold up a slow stream.
-  while (length < HEAD_BYTES && !pieces.some((piece) => piece.includes(10))) {
-    const { done, value } = await input.next();
-    if (done) break;
-    pieces.push(value);
-    length += value.length;
-  }
-  async function* all(): AsyncIterable<Uint8Array> {
-    try {
-      yield* pieces.splice(0);
-      for (;;) {
-        const { done, value } = await input.next();
-        if (done) return;
-        yield value;
-      }
-    } finally {
-      await input.return?.();
-    }
-  }
-  return { head: Buffer.concat(pieces).subarray(0, HEAD_BYTES), bytes: all() };
-}
 
 const blamed = new WeakMap<object, string>();
 
