@@ -41,6 +41,10 @@ export interface ListContext extends Context {
   readonly options: ListGroupsOptions;
   /** The last group applied of a scope, or null. */
   cursor(scope: string): string | null;
+  /** Nothing of this source has been applied yet. */
+  readonly isFirst: boolean;
+  /** The last group of a scope that is wanted, or null. */
+  until(scope: string): string | null;
   /** Whether `--tables` (and `--skip-org-tables`) let a table through. */
   wanted(table: string): boolean;
   readonly nowMs: number;
@@ -77,6 +81,20 @@ export interface ManifestContext extends Context {
   readonly allowOutside: boolean;
 }
 
+/** A key below the root and what the listing makes of it; null: it is left out. */
+export interface FeedExample {
+  readonly key: string;
+  /** What the object holds, where the listing looks into it. */
+  readonly body?: string;
+  /** A manifest belongs to no table. */
+  readonly expect: {
+    readonly scope: string;
+    readonly group: string;
+    readonly table?: string;
+    readonly batch?: string;
+  } | null;
+}
+
 /** A vendor's way of dropping: data first, functions where data cannot say it. */
 export interface Feed {
   readonly name: string;
@@ -94,8 +112,5 @@ export interface Feed {
   /** Schema scripts are of this dialect and give the tables their columns. */
   readonly ddl?: 'redshift';
   /** Keys below the root and what the listing must make of them: documentation under test. */
-  readonly examples: readonly {
-    readonly key: string;
-    readonly expect: { scope: string; group: string; table: string; batch?: string } | null;
-  }[];
+  readonly examples: readonly FeedExample[];
 }
