@@ -13,8 +13,10 @@ export interface Projection {
 }
 
 /** Undefined for a type that has no place on the wire. */
-export function projectionOf(type: DuckDBType, depth = 0): Projection | undefined {
+export function projectionOf(type: DuckDBType, depth = 0, inJson = false): Projection | undefined {
   const scalar = SCALARS[type.toString()];
+  // Nothing types the inside of a `json` value, so its integers are numbers where that is exact.
+  if (inJson && type.toString() === 'BIGINT') return { convert: exactNumber, column: { type: 'bigint' } };
   // DuckDB's JSON is a VARCHAR by another name.
   if (type.alias === 'JSON') return { convert: asText, column: { type: 'json' } };
   if (scalar !== undefined)
@@ -22,10 +24,10 @@ export function projectionOf(type: DuckDBType, depth = 0): Projection | undefine
   // The type's own fields are told by their presence, so that the native module is not loaded for its classes.
   if ('width' in type && 'scale' in type)
     return { convert: asText, column: { type: `decimal(${type.width},${type.scale})` } };
-  if ('entryTypes' in type) return structProjection(type.entryNames, type.entryTypes, depth);
+  if ('entryTypes' in type) return structProjection(type.entryNames, type.entryTypes, depth, inJson);
   if ('keyType' in type) return mapProjection(type.keyType, type.valueType, depth);
   if ('valueType' in type) {
-    const items = projectionOf(type.valueType, depth + 1);
+    const items = projectionOf(type.valueType, depth + 1, inJson);
     if (items === undefined) return undefined;
     const column: Projection['column'] = { type: 'array', items: { name: 'item', ...items.column } };
     if (items.convert === undefined) return { column };
@@ -41,12 +43,13 @@ function structProjection(
   names: readonly string[],
   types: readonly DuckDBType[],
   depth: number,
+  inJson: boolean,
 ): Projection | undefined {
   const columns: Column[] = [];
   const entries: ((value: string) => string)[] = [];
   let plain = true;
   for (const [at, name] of names.entries()) {
-    const inner = projectionOf(types[at]!, depth + 1);
+    const inner = projectionOf(types[at]!, depth + 1, inJson);
     if (inner === undefined) return undefined;
     columns.push({ name, ...inner.column });
     plain &&= inner.convert === undefined;
@@ -64,8 +67,8 @@ function structProjection(
 
 // A map is an object if its keys are text, else a list of {key, value}. Its keys are data, not columns: `json`.
 function mapProjection(keyType: DuckDBType, valueType: DuckDBType, depth: number): Projection | undefined {
-  const key = projectionOf(keyType, depth + 1);
-  const value = projectionOf(valueType, depth + 1);
+  const key = projectionOf(keyType, depth + 1, true);
+  const value = projectionOf(valueType, depth + 1, true);
   if (key === undefined || value === undefined) return undefined;
   const column: Projection['column'] = { type: 'json' };
   const isObject = key.column.type === 'text' && key.convert === undefined;
@@ -86,6 +89,9 @@ interface Scalar {
   readonly type: TypeName;
   readonly convert?: (value: string) => string;
 }
+
+const exactNumber = (value: string) =>
+  `CASE WHEN ${value} BETWEEN -9007199254740991 AND 9007199254740991 THEN to_json(${value}) ELSE to_json((${value})::VARCHAR) END`;
 
 const asText = (value: string) => `(${value})::VARCHAR`;
 

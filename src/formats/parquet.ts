@@ -30,6 +30,8 @@ export const parquet: Format = {
 };
 
 interface OpenFile {
+  /** What messages call it. */
+  readonly name: string;
   readonly database: DuckDB;
   readonly directory: string;
   readonly path: string;
@@ -54,7 +56,13 @@ async function openFile(input: FormatInput): Promise<OpenFile> {
       lean: true,
       temporaryDirectory: join(directory, 'spill'),
     });
-    return { database, directory, path, footer: await readFooter(database, path, input.name) };
+    return {
+      name: input.name,
+      database,
+      directory,
+      path,
+      footer: await readFooter(database, path, input.name),
+    };
   } catch (error) {
     database?.close();
     await removeTemporaryDirectory(directory);
@@ -153,9 +161,12 @@ async function writeRange(file: OpenFile, start: number, end: number): Promise<W
   await (await open(path, 'wx', 0o600)).close();
   const whole = start === 0 && end === footer.rows;
   const where = whole ? '' : ` WHERE ${ROW_NUMBER} >= ${start} AND ${ROW_NUMBER} < ${end}`;
-  await database.run(
+  const copy = database.run(
     `COPY (SELECT ${selectList(footer)} FROM ${parquetScan(file.path)}${where}) TO ${quoteText(path)} (FORMAT json, USE_TMP_FILE false)`,
   );
+  await copy.catch((error: unknown) => {
+    throw readable(error, whole ? file.name : `${file.name} rows ${start + 1} to ${end}`);
+  });
   const written = await open(path);
   const { size } = await written.stat().finally(() => written.close());
   return { path, start, end, bytes: size };
@@ -205,8 +216,8 @@ function countLines(bytes: Uint8Array): number {
   return count;
 }
 
-// What DuckDB says, with the file's own name instead of the temporary one.
-function readable(error: unknown, name: string): unknown {
+// What DuckDB says, without the names of our temporary files.
+function readable(error: unknown, place: string): unknown {
   if (
     error instanceof UserError ||
     !(error instanceof Error) ||
@@ -214,6 +225,15 @@ function readable(error: unknown, name: string): unknown {
     error.name === 'AbortError'
   )
     return error;
-  const message = duckdbMessage(error).replace(/["']?[^\s"']*input\.parquet["']?/g, 'the file');
-  return new UserError(`${name}: expected a readable Parquet file, found: ${message}`, { cause: error });
+  if (/^Out of Memory/.test(error.message)) {
+    return new UserError(
+      `${place}: expected to be read within ${MEMORY_LIMIT} of memory, found that DuckDB needs more`,
+      { cause: error },
+    );
+  }
+  const message = duckdbMessage(error).replace(
+    /(?:(?:failed to read )?file )?["']?[^\s"']*input\.parquet["']?:? ?/gi,
+    '',
+  );
+  return mismatch(place, 'a readable Parquet file', message, error);
 }

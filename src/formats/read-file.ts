@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { mismatch, UserError } from '../errors.ts';
 import type { Context } from '../stage.ts';
 import type { Store } from '../stores/store.ts';
@@ -35,7 +37,8 @@ export interface DataFile {
 
 /** The path that a file's name and endings are taken from. */
 export function pathOf(line: FileLine): string {
-  return line.member ?? line.uri;
+  if (line.member !== undefined) return line.member;
+  return /^file:/i.test(line.uri) ? fileURLToPath(line.uri) : line.uri;
 }
 
 /** The last part of a file's path without the endings of codec and format: a table's name when nothing else gives one. */
@@ -64,27 +67,34 @@ function lastPart(path: string): string {
 export async function* openFiles(line: FileLine, options: ReadFileOptions): AsyncIterable<DataFile> {
   const { store, context } = options;
   const scratch = createScratch(context.signal);
-  const local = line.uri === '-' ? undefined : await regularFile(store.localPath(line.uri));
-  const raw =
-    line.uri === '-'
-      ? context.stdin()
-      : store.read(line.uri, line.etag === undefined ? {} : { etag: line.etag });
+  const path = line.uri === '-' ? undefined : store.localPath(line.uri);
+  const kind = path === undefined ? undefined : await kindOf(path);
+  const local = kind === 'file' ? path : undefined;
+  let raw: AsyncIterable<Uint8Array>;
+  if (line.uri === '-') raw = context.stdin();
+  else if (path !== undefined && kind === 'pipe') raw = createReadStream(path);
+  else raw = store.read(line.uri, line.etag === undefined ? {} : { etag: line.etag });
   const peeked = await peekBytes(raw);
   try {
-    if (isZip(peeked.head) || givenCodec(line, options) === 'zip') {
-      const path = local ?? (await scratch.spool(peeked.bytes()));
-      const { codec: _zip, ...withoutCodec } = options;
-      for await (const { path: member, bytes } of zipMembers(path, nameOf(line))) {
+    const codec = givenCodec(line, options);
+    if (codec === 'zip' || line.member !== undefined || (codec === undefined && isZip(peeked.head))) {
+      let members = 0;
+      const archive = local ?? (await scratch.spool(peeked.bytes()));
+      const { codec: _given, ...withoutCodec } = options;
+      for await (const { path: member, bytes } of zipMembers(archive, nameOf(line))) {
         if (line.member !== undefined && line.member !== member) continue;
+        members++;
         const inner = await peekBytes(bytes());
         try {
-          const { codec, ...outer } = line;
+          const { codec: _zip, ...outer } = line;
           // The zip was the codec; what a member is compressed with is told by itself.
           yield* openOne({ ...outer, member }, withoutCodec, inner, scratch);
         } finally {
           await inner.close();
         }
       }
+      if (members === 0 && line.member !== undefined)
+        throw mismatch(line.uri, `a member ${line.member}`, 'none of that path');
     } else {
       yield* openOne(line, options, peeked, scratch, local);
     }
@@ -181,11 +191,11 @@ function createScratch(signal: AbortSignal): Scratch {
   };
 }
 
-// A pipe has a path too, but no random access.
-async function regularFile(path: string | undefined): Promise<string | undefined> {
-  if (path === undefined) return undefined;
+// A pipe (`decode <(zcat x.gz)`) has a path too, but can only be read on and on.
+async function kindOf(path: string): Promise<'file' | 'pipe' | undefined> {
   const found = await stat(path).catch(() => undefined);
-  return found?.isFile() ? path : undefined;
+  if (found?.isFile()) return 'file';
+  return found?.isFIFO() || found?.isCharacterDevice() ? 'pipe' : undefined;
 }
 
 async function checkUnchanged(line: FileLine, store: Store): Promise<void> {
