@@ -27,7 +27,15 @@ interface CommandText<F extends Flags> {
  */
 export type Command<F extends Flags = Flags> = CommandText<F> &
   (
-    | { readonly kind: 'source'; make(options: OptionsOf<F>, args: readonly string[]): Source }
+    | {
+        readonly kind: 'source';
+        make(options: OptionsOf<F>, args: readonly string[]): Source;
+        /** Text for people instead of the wire, where the options ask for it; then the command stands alone. */
+        print?(
+          options: OptionsOf<F>,
+          args: readonly string[],
+        ): ((context: Context) => AsyncIterable<Uint8Array>) | undefined;
+      }
     | { readonly kind: 'filter'; make(options: OptionsOf<F>, args: readonly string[]): Stage }
     | { readonly kind: 'printer'; make(options: OptionsOf<F>, args: readonly string[]): Printer }
     | { readonly kind: 'sink'; make(options: OptionsOf<F>, args: readonly string[]): Sink }
