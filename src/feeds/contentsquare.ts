@@ -20,7 +20,6 @@ interface Dump {
 }
 
 async function* list(context: ListContext): AsyncIterable<Listed> {
-  if (!inScope(context, ROOT_SCOPE)) return;
   const cursor = context.cursor(ROOT_SCOPE);
   const until = context.until(ROOT_SCOPE);
   const { lookback = 0 } = context.options;
@@ -82,6 +81,8 @@ async function readDumps(context: ListContext, cursor: string | null): Promise<D
   for await (const entry of context.store.list(context.root, { prefix: FOLDER })) {
     if (/\.json$/i.test(entry.path) && entry.bytes > 0) entries.push(entry);
   }
+  if (entries.length > 0) context.noteScope(ROOT_SCOPE);
+  if (!inScope(context, ROOT_SCOPE)) return [];
   const isOld = (entry: Entry) => {
     const named = numberIn(entry)?.number;
     return (

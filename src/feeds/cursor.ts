@@ -8,7 +8,11 @@ import type { Cursor } from './feed.ts';
 import { compareIds, idNumber } from './group-id.ts';
 
 /** The group that a scope has come to, or null. */
-export type CursorOf = (scope: string) => string | null;
+export interface CursorOf {
+  (scope: string): string | null;
+  /** There is no cursor for any scope. */
+  readonly isEmpty: boolean;
+}
 
 /** Reads `1007` (every scope) or `POD1=1007,POD2=55`. Throws `UsageError` naming the flag. */
 export function parseCursors(text: string, flag: string): readonly Cursor[] {
@@ -41,7 +45,7 @@ export async function readCursors(
   source: CursorSource,
   context: Context,
 ): Promise<CursorOf> {
-  if (after === undefined) return () => null;
+  if (after === undefined) return cursorOf([]);
   if (!after.startsWith('@')) return cursorOf(parseCursors(after, 'after'));
   const place = after.slice(1);
   const lines = isTarget(place) ? await targetState(place, context) : await stateLines(place);
@@ -56,14 +60,16 @@ export async function readCursors(
   return cursorOf(ours);
 }
 
-// The newest group of a scope; a line without a scope counts for those that have none of their own.
-function cursorOf(cursors: readonly Cursor[]): CursorOf {
+/** The newest group of each scope; one without a scope counts for those that have none of their own. */
+export function cursorOf(cursors: readonly Cursor[]): CursorOf {
   const newest = new Map<string | undefined, string>();
   for (const { scope, group } of cursors) {
     const known = newest.get(scope);
     if (known === undefined || compareIds(group, known) > 0) newest.set(scope, group);
   }
-  return (scope) => newest.get(scope) ?? newest.get(undefined) ?? null;
+  return Object.assign((scope: string) => newest.get(scope) ?? newest.get(undefined) ?? null, {
+    isEmpty: newest.size === 0,
+  });
 }
 
 function isTarget(place: string): boolean {

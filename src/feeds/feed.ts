@@ -41,6 +41,8 @@ export interface ListContext extends Context {
   readonly options: ListGroupsOptions;
   /** The last group applied of a scope, or null. */
   cursor(scope: string): string | null;
+  /** A scope is there, whether or not it is wanted or holds anything new. */
+  noteScope(scope: string): void;
   /** Nothing of this source has been applied yet. */
   readonly isFirst: boolean;
   /** The last group of a scope that is wanted, or null. */

@@ -149,7 +149,7 @@ function readPart(inner: string, template: string): Part {
   return { name, role: meaning.role, type: type ?? meaning.type };
 }
 
-const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
 
 function valuesOf(
   regex: RegExp,

@@ -124,6 +124,7 @@ async function* byFolder(
   const scopes = new Map<string, Map<string, string[]>>();
   for (const { prefix, values } of folders) {
     const scope = scopeOf(values)!;
+    context.noteScope(scope);
     if (!inScope(context, scope)) continue;
     const groups = scopes.get(scope) ?? new Map<string, string[]>();
     scopes.set(scope, groups);
@@ -218,7 +219,10 @@ async function* byFile(
   const buckets = new Map<string, string[]>();
   for (const { prefix, values } of folders) {
     const scope = scopeOf(values);
-    if (scope !== undefined && !inScope(context, scope)) continue;
+    if (scope !== undefined && !inScope(context, scope)) {
+      context.noteScope(scope);
+      continue;
+    }
     buckets.set(scope ?? '', [...(buckets.get(scope ?? '') ?? []), prefix]);
   }
   const list = matching(context, template);
@@ -227,6 +231,7 @@ async function* byFile(
     for (const prefix of buckets.get(bucket)!) {
       for await (const file of newFiles(context, template, prefix, list, (values) => scopeOf(values)!)) {
         const scope = scopeOf(file.values)!;
+        context.noteScope(scope);
         if (!inScope(context, scope)) continue;
         const groups = scopes.get(scope) ?? new Map<string, Found[]>();
         scopes.set(scope, groups);
