@@ -43,6 +43,11 @@ export function rejectLine(
   };
 }
 
+/** A byte at which UTF-8 goes wrong. */
+export function invalidByte(byte: number, offset: number | undefined): BadRecord {
+  return { offset, expected: 'UTF-8', found: `byte 0x${byte.toString(16).padStart(2, '0')}` };
+}
+
 /** Some bytes as a message shows them: quoted, and cut when they are many. */
 export function snippet(bytes: Buffer): string {
   const text = bytes.subarray(0, 80).toString('utf8');

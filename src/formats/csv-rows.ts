@@ -4,10 +4,18 @@ import { FIRST_SIZES } from '../kernels/buffers.ts';
 import { CSV_STATUS, type CsvKernel } from '../kernels/csv.ts';
 import { runOfBytes } from '../wire/run.ts';
 import { type Chunk, type Column, RUN_BYTES, type TableLine } from '../wire/types.ts';
-import { type BadRecord, badRecordError, MAX_RECORD_BYTES, rejectLine, snippet } from './bad-record.ts';
+import {
+  type BadRecord,
+  badRecordError,
+  invalidByte,
+  MAX_RECORD_BYTES,
+  rejectLine,
+  snippet,
+} from './bad-record.ts';
 import { type CsvDialect, csvColumns, fieldCount } from './csv-dialect.ts';
 import { firstInvalidUtf8 } from './encoding.ts';
 import type { FormatInput } from './format.ts';
+import { validRows } from './valid-rows.ts';
 
 /** One CSV file on its way through the kernel. */
 export interface CsvReader {
@@ -18,9 +26,6 @@ export interface CsvReader {
   /** The columns by the file's first record; undefined while it is not there. */
   first(final: boolean): { readonly header: boolean; readonly columns: readonly Column[] } | undefined;
 }
-
-const ALL_ROWS = 0xffffffff;
-const BAD = -1;
 
 // Of a record so large and not yet whole, the end is looked for first, instead of its beginning read again and again.
 const LARGE_RECORD_BYTES = FIRST_SIZES.input / 2;
@@ -109,16 +114,6 @@ export function csvReader(
     }
   }
 
-  function notUtf8(from: number, to: number): BadRecord {
-    const position = from + firstInvalidUtf8(buffers.bytes.subarray(from, to));
-    const byte = buffers.bytes[position] ?? 0;
-    return {
-      offset: offsetOf(position),
-      expected: 'UTF-8',
-      found: `byte 0x${byte.toString(16).padStart(2, '0')}`,
-    };
-  }
-
   // Stops, unless bad records are to become reject lines; what was found may not be known before the record's end.
   function fail(record: BadRecord): void {
     const knowsColumns =
@@ -161,7 +156,8 @@ export function csvReader(
     }
     const { bytes, start, output } = buffers;
     if (!isUtf8(bytes.subarray(start, start + length))) {
-      fail(notUtf8(start, start + length));
+      const wrong = start + firstInvalidUtf8(bytes.subarray(start, start + length));
+      fail(invalidByte(bytes[wrong] ?? 0, offsetOf(wrong)));
       return undefined;
     }
     const row = JSON.parse(bytes.toString('utf8', output, functions.getOutputAt()));
@@ -195,42 +191,28 @@ export function csvReader(
   // Rows of the next whole records that are right; sets `bad` if one follows that is not.
   function rows(final: boolean): { run: Chunk | undefined; status: number } {
     const { bytes, start, end, output, outputEnd } = buffers;
-    let status = functions.run(start, end, output, output + RUN_BYTES, outputEnd, Number(final), ALL_ROWS);
-    let at = functions.getAt();
-    let outputAt = functions.getOutputAt();
-    let count = functions.getRows();
-    let lines = functions.getLines();
-    let invalid: BadRecord | undefined;
-    if (!isUtf8(bytes.subarray(start, at))) {
-      // Once more, record by record, up to the one that is at fault.
-      const whole = at;
-      at = start;
-      outputAt = output;
-      count = lines = 0;
-      while (at < whole) {
-        status = functions.run(at, end, outputAt, outputEnd, outputEnd, Number(final), 1);
-        const next = functions.getAt();
-        if (!isUtf8(bytes.subarray(at, next))) {
-          invalid = notUtf8(at, next);
-          break;
-        }
-        at = next;
-        outputAt = functions.getOutputAt();
-        count += functions.getRows();
-        lines += functions.getLines();
-      }
-    }
-    const failed = invalid ?? (status > CSV_STATUS.outputFull ? describe(status) : undefined);
+    const enough = output + RUN_BYTES;
+    const step = validRows(bytes, start, output, (from, outputFrom, maxRows) => {
+      const status = functions.run(from, end, outputFrom, enough, outputEnd, Number(final), maxRows);
+      return {
+        status,
+        at: functions.getAt(),
+        outputAt: functions.getOutputAt(),
+        rows: functions.getRows(),
+        lines: functions.getLines(),
+      };
+    });
+    if (step.invalid !== undefined) bad = invalidByte(bytes[step.invalid] ?? 0, offsetOf(step.invalid));
+    else if (step.status > CSV_STATUS.outputFull) bad = describe(step.status);
     let run: Chunk | undefined;
-    if (count > 0) {
-      const lineBytes = Buffer.allocUnsafeSlow(outputAt - output);
-      bytes.copy(lineBytes, 0, output, outputAt);
-      run = runOfBytes(table, lineBytes, count);
+    if (step.rows > 0) {
+      const lines = Buffer.allocUnsafeSlow(step.outputAt - output);
+      bytes.copy(lines, 0, output, step.outputAt);
+      run = runOfBytes(table, lines, step.rows);
     }
-    buffers.consume(at);
-    line += lines;
-    if (failed !== undefined) bad = failed;
-    return { run, status: failed === undefined ? status : BAD };
+    buffers.consume(step.at);
+    line += step.lines;
+    return { run, status: step.status };
   }
 
   function* drain(final: boolean): Generator<Chunk> {
@@ -255,6 +237,7 @@ export function csvReader(
       }
       const { run, status } = rows(final);
       if (run !== undefined) yield run;
+      if (bad !== undefined) continue;
       if (status === CSV_STATUS.outputFull && run === undefined) growOutput();
       if (status === CSV_STATUS.needInput) {
         measuring = buffers.end - buffers.start > LARGE_RECORD_BYTES;

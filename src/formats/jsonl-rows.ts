@@ -1,0 +1,214 @@
+import { isUtf8 } from 'node:buffer';
+import { mismatch } from '../errors.ts';
+import { JSONL_STATUS, type JsonlKernel, OUTPUT_FACTOR } from '../kernels/jsonl.ts';
+import { runOfBytes } from '../wire/run.ts';
+import { type Chunk, type RejectLine, RUN_BYTES, type TableLine } from '../wire/types.ts';
+import {
+  type BadRecord,
+  badRecordError,
+  invalidByte,
+  MAX_RECORD_BYTES,
+  rejectLine,
+  snippet,
+} from './bad-record.ts';
+import { firstInvalidUtf8 } from './encoding.ts';
+import type { FormatInput } from './format.ts';
+import { addName, type JsonlColumns, MAX_COLUMNS, NO_COLUMNS, widenColumn } from './jsonl-columns.ts';
+import { validRows } from './valid-rows.ts';
+
+/** One JSONL file on its way through the kernel. */
+export interface JsonlReader {
+  /** Takes some of `piece` from `from` on; returns how many bytes. */
+  append(piece: Uint8Array, from: number): number;
+  /** The rows and rejects of the whole lines that have been appended; with `final`, of everything. */
+  drain(final: boolean): Generator<Chunk>;
+}
+
+const LF = 10;
+const CR = 13;
+const LAST_LINE_FEED = Uint8Array.of(LF);
+
+/** `base`: where the kernel's first byte is in the file; undefined if the file had to be transcoded. */
+export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: number | undefined): JsonlReader {
+  const { buffers, functions } = kernel;
+  const declared = input.table.columns ?? [];
+  let line = 1;
+  let known: JsonlColumns = NO_COLUMNS;
+  // What was known before the row at `start`, while that row has told something new but has not been written.
+  let before: JsonlColumns | undefined;
+  let table: TableLine | undefined;
+  let namesCounted = false;
+  // How many of the unread bytes are whole lines.
+  let wholeBytes = 0;
+
+  const place = (): string => `${input.name} line ${line}`;
+  const offsetOf = (position: number): number | undefined =>
+    base === undefined ? undefined : base + buffers.offset + position - buffers.start;
+
+  function append(piece: Uint8Array, from: number): number {
+    let taken = buffers.append(piece, from);
+    if (taken === 0) {
+      const size = buffers.end - buffers.start;
+      if (size >= MAX_RECORD_BYTES) {
+        throw mismatch(place(), `a line of at most ${MAX_RECORD_BYTES} bytes`, 'a longer one');
+      }
+      buffers.reserve({ input: 2 * size, output: OUTPUT_FACTOR * 2 * size });
+      taken = buffers.append(piece, from);
+    }
+    const last = buffers.bytes.subarray(buffers.end - taken, buffers.end).lastIndexOf(LF);
+    if (last >= 0) wholeBytes = buffers.end - taken + last + 1 - buffers.start;
+    return taken;
+  }
+
+  function consume(position: number): void {
+    wholeBytes -= position - buffers.start;
+    buffers.consume(position);
+  }
+
+  function learn(next: JsonlColumns): void {
+    before ??= known;
+    know(next);
+  }
+
+  function know(next: JsonlColumns): void {
+    known = next;
+    table = undefined;
+    kernel.configure(next.names, next.flags);
+  }
+
+  // Rows of the next lines, until something is the matter with one.
+  function rows(): { run: Chunk | undefined; status: number; bad: BadRecord | undefined } {
+    const { bytes, start, output } = buffers;
+    const end = start + wholeBytes;
+    const step = validRows(bytes, start, output, (from, outputFrom, maxRows) => {
+      const counted = Number(namesCounted && from === start);
+      const status = functions.run(from, end, outputFrom, output + RUN_BYTES, maxRows, counted);
+      return {
+        status,
+        at: functions.getAt(),
+        outputAt: functions.getOutputAt(),
+        rows: functions.getRows(),
+        lines: functions.getLines(),
+      };
+    });
+    const bad = step.invalid === undefined ? badness(step.status) : notUtf8(step.invalid);
+    let run: Chunk | undefined;
+    if (step.rows > 0) {
+      before = undefined;
+      namesCounted = false;
+      table ??= { ...input.table, columns: known.columns };
+      const lines = Buffer.allocUnsafeSlow(step.outputAt - output);
+      bytes.copy(lines, 0, output, step.outputAt);
+      run = runOfBytes(table, lines, step.rows);
+    }
+    line += step.lines;
+    consume(step.at);
+    return { run, status: step.status, bad };
+  }
+
+  function notUtf8(position: number): BadRecord {
+    return invalidByte(buffers.bytes[position] ?? 0, offsetOf(position));
+  }
+
+  function badness(status: number): BadRecord | undefined {
+    if (status < JSONL_STATUS.notObject) return undefined;
+    const { bytes } = buffers;
+    const found = functions.getFound();
+    const rest = snippet(bytes.subarray(found, bytes.indexOf(LF, found)));
+    const text = snippet(bytes.subarray(found, functions.getFoundEnd()));
+    return { offset: offsetOf(found), ...describe(status, rest, text) };
+  }
+
+  // What the kernel needs to go on with the row at `start`; or what is wrong with that.
+  function help(status: number): BadRecord | undefined {
+    const found = functions.getFound();
+    const text = Buffer.from(buffers.bytes.subarray(found, functions.getFoundEnd()));
+    switch (status) {
+      case JSONL_STATUS.newName:
+        if (!isUtf8(text)) return notUtf8(found + firstInvalidUtf8(text));
+        if (known.columns.length === MAX_COLUMNS) {
+          throw mismatch(place(), `at most ${MAX_COLUMNS} names in all rows`, `one more, ${snippet(text)}`);
+        }
+        learn(addName(known, text, declared));
+        return undefined;
+      case JSONL_STATUS.newType:
+        learn(widenColumn(known, functions.getColumn(), text.toString('latin1')));
+        return undefined;
+      case JSONL_STATUS.escapedNames:
+        if (!isUtf8(text)) return notUtf8(found + firstInvalidUtf8(text));
+        namesCounted = countNames(JSON.parse(text.toString('utf8'))) === functions.getMembers();
+        return namesCounted ? undefined : { expected: ONCE, found: 'one twice, escaped differently' };
+      case JSONL_STATUS.manyNames:
+        if (kernel.allowMoreNames()) return undefined;
+        return { expected: 'at most two million names in a row', found: 'more' };
+      default:
+        return undefined;
+    }
+  }
+
+  function reject(bad: BadRecord): RejectLine {
+    if (input.options.onError !== 'reject') throw badRecordError(place(), bad);
+    const { bytes, start } = buffers;
+    const end = bytes.indexOf(LF, start);
+    const raw = bytes.subarray(start, bytes[end - 1] === CR ? end - 1 : end);
+    const reject = rejectLine(input, line, offsetOf(start), bad, raw);
+    if (before !== undefined) know(before);
+    before = undefined;
+    namesCounted = false;
+    consume(end + 1);
+    line++;
+    return reject;
+  }
+
+  function* drain(final: boolean): Generator<Chunk> {
+    while (true) {
+      if (wholeBytes === 0) {
+        if (!final || buffers.start === buffers.end) return;
+        append(LAST_LINE_FEED, 0);
+      }
+      const { run, status, bad } = rows();
+      if (run !== undefined) yield run;
+      const wrong = bad ?? help(status);
+      if (wrong !== undefined) yield reject(wrong);
+    }
+  }
+
+  return { append, drain };
+}
+
+const ONCE = 'each name once in an object';
+
+function describe(status: number, rest: string, text: string): { expected: string; found: string } {
+  switch (status) {
+    case JSONL_STATUS.notObject:
+      return {
+        expected: 'a JSON object on each line',
+        found: rest.startsWith('"[') ? 'an array' : rest,
+      };
+    case JSONL_STATUS.cut:
+      return { expected: 'a whole JSON object on one line', found: 'the end of the line' };
+    case JSONL_STATUS.control:
+      return { expected: 'control characters to be escaped in strings', found: text };
+    case JSONL_STATUS.escape:
+      return { expected: 'a JSON escape', found: text };
+    case JSONL_STATUS.surrogate:
+      return { expected: 'escaped surrogates in pairs', found: `${text} alone` };
+    case JSONL_STATUS.number:
+      return { expected: 'a JSON number', found: rest };
+    case JSONL_STATUS.depth:
+      return { expected: 'at most 1000 levels of nesting', found: 'more' };
+    case JSONL_STATUS.duplicate:
+      return { expected: ONCE, found: `${text} twice` };
+    case JSONL_STATUS.after:
+      return { expected: 'nothing after the object on its line', found: rest };
+    default:
+      return { expected: 'JSON', found: rest };
+  }
+}
+
+function countNames(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  let count = Array.isArray(value) ? 0 : Object.keys(value).length;
+  for (const inner of Object.values(value)) count += countNames(inner);
+  return count;
+}

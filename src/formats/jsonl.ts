@@ -1,0 +1,43 @@
+import { acquireJsonlKernel, releaseJsonlKernel } from '../kernels/jsonl.ts';
+import type { Chunk } from '../wire/types.ts';
+import { openText } from './encoding.ts';
+import type { Format, FormatInput } from './format.ts';
+import { jsonlReader } from './jsonl-rows.ts';
+
+/**
+ * A JSON object on each line; blank lines count for nothing. Rows leave as the bytes they came as, except that a
+ * number whose value a double would change becomes a string (after its column has been given the type `bigint` or
+ * `decimal`), as does every number of a column so declared. A run's columns are the names that the file's rows have
+ * had so far, in the order in which they came. Memory: some hundred KiB, or a few times the longest line where that
+ * is more.
+ */
+export const jsonl: Format = {
+  name: 'jsonl',
+  extensions: ['.jsonl', '.ndjson', '.json'],
+  detect: startsWithBrace,
+  decode,
+};
+
+// After a byte order mark and white space.
+function startsWithBrace(head: Uint8Array): boolean {
+  const text = Buffer.from(head.subarray(0, 4096)).toString('latin1');
+  return /^(\xef\xbb\xbf)?[ \t\r\n]*\{/.test(text);
+}
+
+async function* decode(input: FormatInput): AsyncIterable<Chunk> {
+  const { pieces, base } = await openText(input.bytes, input.options.encoding, input.name);
+  const kernel = acquireJsonlKernel();
+  try {
+    const reader = jsonlReader(kernel, input, base);
+    for await (const piece of pieces) {
+      input.context.signal.throwIfAborted();
+      for (let from = 0; from < piece.length; ) {
+        from += reader.append(piece, from);
+        yield* reader.drain(false);
+      }
+    }
+    yield* reader.drain(true);
+  } finally {
+    releaseJsonlKernel(kernel);
+  }
+}
