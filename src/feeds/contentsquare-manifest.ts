@@ -3,7 +3,7 @@
  * listed files count; `incremental: false` makes all earlier data of the table invalid (Contentsquare, "Amazon S3").
  */
 
-import { mismatch } from '../errors.ts';
+import { mismatch, UserError } from '../errors.ts';
 import { mapAhead } from '../manifest/ahead.ts';
 import {
   asBoolean,
@@ -17,8 +17,9 @@ import {
   isAbsent,
   parseBody,
 } from '../manifest/body.ts';
-import { listedUri } from '../manifest/place.ts';
+import { listedPlace } from '../manifest/place.ts';
 import { scriptText } from '../schema/text.ts';
+import type { Entry } from '../stores/store.ts';
 import type { Chunk, Column, FileLine } from '../wire/types.ts';
 import type { ManifestContext } from './feed.ts';
 
@@ -101,13 +102,16 @@ export async function* expandContentsquareManifest(
   const body = scriptText(await fetchBody(store, file.uri, file.etag), file.uri);
   const manifest = readContentsquareManifest(body, file.uri);
   const superseded = new Set(file.superseded ?? []);
-  const place = (listed: string, where: string) =>
-    listedUri(listed, {
+  const find = async ({ listed, where }: { listed: string; where: string }): Promise<Entry> => {
+    const place = `${file.uri} ${where}`;
+    const { uri } = listedPlace(listed, {
       root: feed.root,
       allowOutside,
-      place: `${file.uri} ${where}`,
+      place,
       mark: `sync_${manifest.dumpId}/`,
     });
+    return store.stat(uri).catch((error) => Promise.reject(atPlace(place, error)));
+  };
   for (const [i, table] of manifest.tables.entries()) {
     if (superseded.has(table.name)) continue;
     const full = !table.incremental || table.name === ALWAYS_FULL;
@@ -117,15 +121,19 @@ export async function* expandContentsquareManifest(
       columns: contentsquareColumns(table.columns),
       ...(full ? { full } : {}),
     };
-    const uris = table.files.map((listed, k) => place(listed, `tables[${i}].files[${k}]`));
-    for await (const { uri, bytes, etag, modified } of mapAhead(uris, STATS_AT_ONCE, (uri) =>
-      store.stat(uri),
-    )) {
+    const named = table.files.map((listed, k) => ({ listed, where: `tables[${i}].files[${k}]` }));
+    for await (const { uri, bytes, etag, modified } of mapAhead(named, STATS_AT_ONCE, find)) {
       yield { $: 'file', uri, table: table.name, format: 'avro', bytes, etag, modified, role: 'data' };
     }
   }
   for (const listed of manifest.propertyDefinitions) {
-    const { uri, bytes, etag, modified } = await store.stat(place(listed, 'property_definitions'));
+    const { uri, bytes, etag, modified } = await find({ listed, where: 'property_definitions' });
     yield { $: 'file', uri, format: DEFINITIONS_FORMAT, bytes, etag, modified, role: 'manifest' };
   }
+}
+
+/** Says which manifest names the file that cannot be had. */
+function atPlace(place: string, error: unknown): unknown {
+  const isPlain = error instanceof UserError && error.exitCode === 1;
+  return isPlain ? new UserError(`${place}: ${error.message}`, { cause: error }) : error;
 }

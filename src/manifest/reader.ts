@@ -27,6 +27,8 @@ export interface ReaderParts {
   readonly context: Context;
   readonly catalog: Catalog | undefined;
   readonly allowOutside: boolean;
+  /** How the keys of objects are made up that a webhook body names, unless as the feed does it. */
+  readonly template?: string | undefined;
   /** Throws `UserError` for a feed that nobody knows. */
   feedOf(name: string): Feed;
   /** The columns that a file's header, schema or footer gives; undefined where it does not say. */
@@ -72,7 +74,7 @@ export function createLineReader(parts: ReaderParts): LineReader {
       throw mismatch(inSchema.alteredOnlyAt, `a script before it that creates table ${table}`, 'none');
     }
     if (columns === undefined && file !== undefined) columns = await headerColumns(file, table, entry);
-    columns ??= catalogColumns(entry.columns);
+    if (columns === undefined && file?.format === 'csv') columns = catalogColumns(entry.columns);
     const defaults = feed?.table(table, columns) ?? NOTHING;
     return tableLine({
       table,
@@ -119,14 +121,25 @@ export function createLineReader(parts: ReaderParts): LineReader {
       );
     }
     const chunks: Chunk[] = [];
-    const manifest = { ...context, store, feed: feedLine, allowOutside: parts.allowOutside };
+    const { allowOutside, template } = parts;
+    const manifest = {
+      ...context,
+      store,
+      feed: feedLine,
+      allowOutside,
+      ...(template === undefined ? {} : { template }),
+    };
     for await (const chunk of feed.expand(file, manifest)) {
-      if (!isControl(chunk)) chunks.push(chunk);
-      else if (chunk.$ === 'table')
-        chunks.push(await describe(chunk.table, await known, { line: chunk, vendorKey: chunk.key }));
-      else if (alone || (chunk.$ !== 'group' && chunk.$ !== 'commit')) chunks.push(chunk);
+      const isFrame = isControl(chunk) && (chunk.$ === 'group' || chunk.$ === 'commit');
+      if (alone || !isFrame) chunks.push(chunk);
     }
-    return chunks;
+    const schemaNow = await known;
+    const described = chunks.map((chunk, i) => {
+      if (!isControl(chunk) || chunk.$ !== 'table') return chunk;
+      const first = chunks.slice(i).find((other): other is FileLine => isFileOf(other, chunk.table));
+      return describe(chunk.table, schemaNow, { file: first, line: chunk, vendorKey: chunk.key });
+    });
+    return Promise.all(described);
   }
 
   return {
@@ -185,11 +198,14 @@ export function createLineReader(parts: ReaderParts): LineReader {
 
 interface Described {
   /** The first file of the table. */
-  readonly file?: FileLine;
+  readonly file?: FileLine | undefined;
   /** What a line upstream or a manifest said. */
   readonly line?: TableLine | undefined;
   readonly vendorKey?: readonly string[] | undefined;
 }
+
+const isFileOf = (chunk: Chunk, table: string) =>
+  isControl(chunk) && chunk.$ === 'file' && chunk.table === table;
 
 const NOTHING: TableDefaults = {};
 

@@ -39,7 +39,9 @@ export function tableLine({
   );
   const find = finder(table, typed);
   // An entry of the stub that was not filled in yet says nothing.
-  const key = [vendorKey, catalog.key, said?.key, defaults.key, schemaKey].find((names) => (names ?? []).length > 0);
+  const key = [vendorKey, catalog.key, said?.key, defaults.key, schemaKey].find(
+    (names) => (names ?? []).length > 0,
+  );
   const merge = catalog.merge ?? said?.merge ?? defaults.merge;
   const order = catalog.order ?? said?.order;
   const flag = catalog.delete_flag ?? said?.delete_flag;
@@ -78,8 +80,11 @@ function given<N extends keyof TableLine>(
 
 const listOf = (name: string | undefined) => (name === undefined ? undefined : [name]);
 
-const builtIn = ({ types = {} }: TableDefaults, column: string): TypeName | undefined =>
-  Object.hasOwn(types, column) ? types[column] : undefined;
+// Vendors write one name in several ways.
+function builtIn({ types = {} }: TableDefaults, column: string): TypeName | undefined {
+  const name = Object.keys(types).find((known) => known.toLowerCase() === column.toLowerCase());
+  return name === undefined ? undefined : types[name];
+}
 
 const withType = (column: Column, type: TypeName | undefined): Column =>
   type === undefined || type === column.type ? column : { name: column.name, type };
