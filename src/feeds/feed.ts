@@ -81,6 +81,8 @@ export interface ManifestContext extends Context {
   readonly store: Store;
   readonly feed: FeedLine;
   readonly allowOutside: boolean;
+  /** How the keys of objects are made up, unless as the feed does it by default. */
+  readonly template?: string;
 }
 
 /** A key below the root and what the listing makes of it; null: it is left out. */
