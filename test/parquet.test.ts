@@ -1,0 +1,450 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import fc from 'fast-check';
+import { type DuckDB, openDuckDB, quoteName, quoteText } from '../src/duckdb.ts';
+import { UserError } from '../src/errors.ts';
+import type { FormatInput } from '../src/formats/format.ts';
+import { parquet } from '../src/formats/parquet.ts';
+import { quietContext } from '../src/stage.ts';
+import { type Column, isControl, type Run, type TypeName } from '../src/wire/types.ts';
+import { foreignParquet } from './support/foreign-parquet.ts';
+import { scratch } from './support/scratch.ts';
+
+const folder = scratch('parquet');
+let database: DuckDB;
+let files = 0;
+
+before(async () => {
+  // Where the format puts its temporary files, so that a test sees whether any are left.
+  process.env['TMPDIR'] = scratch('parquet-temporary');
+  database = await openDuckDB();
+});
+after(() => database.close());
+
+const nextPath = (): string => join(folder, `${++files}.parquet`);
+
+async function make(select: string, options = ''): Promise<string> {
+  const path = nextPath();
+  await database.run(`COPY (${select}) TO ${quoteText(path)} (FORMAT parquet${options && `, ${options}`})`);
+  return path;
+}
+
+function foreign(name: keyof typeof foreignParquet): string {
+  const path = nextPath();
+  writeFileSync(path, Buffer.from(foreignParquet[name], 'base64'));
+  return path;
+}
+
+function inputOf(path: string, parts: Partial<FormatInput> = {}): FormatInput {
+  return {
+    name: 'x.parquet',
+    uri: path,
+    bytes: (async function* () {})(),
+    path: async () => path,
+    table: { $: 'table', table: 't', key: ['id'] },
+    options: {},
+    context: quietContext(),
+    ...parts,
+  };
+}
+
+async function runs(path: string): Promise<Run[]> {
+  const found: Run[] = [];
+  for await (const chunk of parquet.decode(inputOf(path))) {
+    assert.ok(!isControl(chunk));
+    found.push(chunk);
+  }
+  return found;
+}
+
+async function lines(path: string): Promise<string[]> {
+  const text = Buffer.concat((await runs(path)).map((run) => run.ndjson())).toString();
+  return text === '' ? [] : text.slice(0, -1).split('\n');
+}
+
+const rowsOf = async (path: string): Promise<unknown[]> =>
+  (await lines(path)).map((line) => JSON.parse(line));
+
+/** Reads until it fails; the message and what was yielded before. */
+async function failure(path: string): Promise<{ message: string; rows: number }> {
+  let rows = 0;
+  try {
+    for await (const chunk of parquet.decode(inputOf(path))) if (!isControl(chunk)) rows += chunk.count;
+  } catch (error) {
+    assert.ok(error instanceof UserError, String(error));
+    assert.ok(!error.message.includes('\n') && !error.message.includes('bucket-brigade-'), error.message);
+    return { message: error.message, rows };
+  }
+  assert.fail('expected a failure');
+}
+
+const SCALARS: readonly (readonly [string, string, TypeName, unknown])[] = [
+  ['boolean', 'true', 'boolean', true],
+  ['tinyint', '-128', 'int', -128],
+  ['smallint', '32767', 'int', 32767],
+  ['integer', '-2147483648', 'int', -2147483648],
+  ['utinyint', '255', 'int', 255],
+  ['usmallint', '65535', 'int', 65535],
+  ['uinteger', '4294967295', 'bigint', '4294967295'],
+  ['bigint', '9007199254740993', 'bigint', '9007199254740993'],
+  ['bigint', '-9223372036854775808', 'bigint', '-9223372036854775808'],
+  ['ubigint', '18446744073709551615', 'decimal(20,0)', '18446744073709551615'],
+  ['decimal(5,2)', '1.10', 'decimal(5,2)', '1.10'],
+  [
+    'decimal(38,10)',
+    '-1234567890123456789012345678.0000000001',
+    'decimal(38,10)',
+    '-1234567890123456789012345678.0000000001',
+  ],
+  ['float', '0.1', 'float', 0.1],
+  ['float', '3.4028235e38', 'float', 3.4028235e38],
+  ['float', "'-inf'", 'float', '-Infinity'],
+  ['double', '0.1', 'double', 0.1],
+  ['double', '5e-324', 'double', 5e-324],
+  ['double', "'nan'", 'double', 'NaN'],
+  ['double', "'inf'", 'double', 'Infinity'],
+  ['varchar', "'a\"\\é😀' || chr(10) || chr(0) || chr(9)", 'text', 'a"\\é😀\n\0\t'],
+  ['varchar', "''", 'text', ''],
+  ['blob', "'\\x00\\xFFa'", 'bytes', 'AP9h'],
+  ['date', "'2026-01-28'", 'date', '2026-01-28'],
+  ['time', "'23:59:59.000001'", 'time', '23:59:59.000001'],
+  ['timetz', "'23:59:59+02'", 'time', '21:59:59'],
+  ['time_ns', "'01:02:03.000000001'", 'time', '01:02:03.000000001'],
+  ['timestamp', "'2026-01-28 00:00:00'", 'timestamp', '2026-01-28T00:00:00'],
+  ['timestamp', "'0044-03-15 (BC) 10:00:00'", 'timestamp', '0044-03-15 (BC) 10:00:00'],
+  ['timestamp_ms', "'2026-01-28 01:02:03.004'", 'timestamp', '2026-01-28T01:02:03.004'],
+  ['timestamp_ns', "'2026-01-28 01:02:03.123456789'", 'timestamp', '2026-01-28T01:02:03.123456789'],
+  ['timestamptz', "'2026-01-28 01:02:03.5+05:30'", 'timestamptz', '2026-01-27T19:32:03.5Z'],
+  ['uuid', "'5ffbeb2b-c12e-4678-a9f6-d10cc9d47ad8'", 'uuid', '5ffbeb2b-c12e-4678-a9f6-d10cc9d47ad8'],
+  ["enum('a', 'b')", "'b'", 'text', 'b'],
+  ['json', '\'{"id": 9007199254740993}\'', 'json', '{"id": 9007199254740993}'],
+  ['interval', "'1 day'", 'text', '1 day'],
+];
+
+test('every scalar type has its wire form, and NULL is null', async () => {
+  const select = (value: (sql: string, type: string) => string) =>
+    SCALARS.map(([type, sql], at) => `${value(sql, type)} AS c${at}`).join(', ');
+  const path = await make(
+    `SELECT ${select((sql, type) => `(${sql})::${type}`)} UNION ALL SELECT ${select((_, type) => `NULL::${type}`)}`,
+  );
+  const [first] = await runs(path);
+  assert.deepEqual(
+    first!.table.columns,
+    SCALARS.map(([, , type], at) => ({ name: `c${at}`, type })),
+  );
+  assert.deepEqual(first!.table.key, ['id'], 'the declared members stay');
+  const [values, nulls] = (await rowsOf(path)) as [Record<string, unknown>, Record<string, unknown>];
+  for (const [at, [type, sql, , expected]] of SCALARS.entries()) {
+    assert.deepEqual(values[`c${at}`], expected, `${sql} as ${type}`);
+    assert.equal(nulls[`c${at}`], null, `NULL as ${type}`);
+  }
+});
+
+test('a decimal keeps its zeros and a float its shortest digits, in the bytes themselves', async () => {
+  const path = await make(
+    "SELECT 1.10::DECIMAL(5,2) AS d, 0.1::FLOAT AS f, 16777216::FLOAT AS g, '-0.0'::DOUBLE AS z",
+  );
+  assert.deepEqual(await lines(path), ['{"d":"1.10","f":0.1,"g":16777216.0,"z":-0.0}']);
+});
+
+test('structs, lists and maps are converted at every depth', async () => {
+  const path =
+    await make(`SELECT {'id': 9007199254740993::BIGINT, 'in': {'at': TIMESTAMPTZ '2026-01-28 00:00:00Z', 'none': NULL::INT}} AS s,
+    [1.10::DECIMAL(5,2), NULL] AS l, [['nan'::DOUBLE], []] AS ll, [{'b': '\\xFF'::BLOB}] AS ls,
+    MAP {'a': 9007199254740993::BIGINT, 'b': 2::BIGINT} AS m, MAP {1: DATE '2026-01-28'} AS mi, MAP {'k': [0.1::FLOAT]} AS ml
+    UNION ALL SELECT NULL, NULL, NULL, [], MAP {}, NULL, NULL`);
+  const [run] = await runs(path);
+  const int = { type: 'int' } as const;
+  assert.deepEqual(run!.table.columns, [
+    {
+      name: 's',
+      type: 'object',
+      columns: [
+        { name: 'id', type: 'bigint' },
+        {
+          name: 'in',
+          type: 'object',
+          columns: [
+            { name: 'at', type: 'timestamptz' },
+            { name: 'none', ...int },
+          ],
+        },
+      ],
+    },
+    { name: 'l', type: 'array', items: { name: 'item', type: 'decimal(5,2)' } },
+    {
+      name: 'll',
+      type: 'array',
+      items: { name: 'item', type: 'array', items: { name: 'item', type: 'double' } },
+    },
+    {
+      name: 'ls',
+      type: 'array',
+      items: { name: 'item', type: 'object', columns: [{ name: 'b', type: 'bytes' }] },
+    },
+    { name: 'm', type: 'json' },
+    { name: 'mi', type: 'json' },
+    { name: 'ml', type: 'json' },
+  ]);
+  assert.deepEqual(await lines(path), [
+    '{"s":{"id":"9007199254740993","in":{"at":"2026-01-28T00:00:00Z","none":null}},"l":["1.10",null],"ll":[["NaN"],[]],"ls":[{"b":"/w=="}],' +
+      '"m":{"a":"9007199254740993","b":2},"mi":[{"key":1,"value":"2026-01-28"}],"ml":{"k":[0.1]}}',
+    '{"s":null,"l":null,"ll":null,"ls":[],"m":{},"mi":null,"ml":null}',
+  ]);
+});
+
+test('names may hold anything, and a column $ is escaped', async () => {
+  const names = ['$', 'a"b', "it's", 'select', 'Größe', 'a b.c', '__proto__', 'line\nfeed', 'row'];
+  const path = await make(`SELECT ${names.map((name, at) => `${at} AS ${quoteName(name)}`).join(', ')}`);
+  const found: Run[] = await runs(path);
+  assert.deepEqual(
+    found[0]!.table.columns?.map(({ name }) => name),
+    names,
+  );
+  const row = found[0]!.objects()[0]!;
+  assert.deepEqual(
+    Object.entries(row),
+    names.map((name, at) => [name, at]),
+  );
+  assert.match((await lines(path))[0]!, /^\{"\$":"row","row":\{"\$":0,/);
+});
+
+test('a column of the name DuckDB gives row numbers is data', async () => {
+  const path = await make('SELECT 7 - i AS file_row_number FROM range(5000) t(i)', 'ROW_GROUP_SIZE 2048');
+  assert.deepEqual((await rowsOf(path)).slice(0, 2), [{ file_row_number: '7' }, { file_row_number: '6' }]);
+  assert.equal((await lines(path)).length, 5000);
+});
+
+test('what a path holds is neither a pattern nor a partition', async () => {
+  const path = await make('SELECT 1 AS a');
+  const odd = join(folder, "date=2026-01-28 [x]*?'.parquet");
+  symlinkSync(path, odd);
+  assert.deepEqual(await lines(odd), ['{"a":1}']);
+});
+
+test('decimals on every physical type, INT96 and the null type are read as other writers write them', async () => {
+  const decimals = [
+    { p5: '1.10', p15: '-1.10', p38: '-12345678901234567890123456789012345.25' },
+    { p5: null, p15: null, p38: null },
+  ];
+  assert.deepEqual(await rowsOf(foreign('decimalsOnIntegers')), decimals);
+  assert.deepEqual(await rowsOf(foreign('decimalsOnBytes')), decimals);
+  const [run] = await runs(foreign('int96'));
+  assert.deepEqual(run!.table.columns?.[0], { name: 'ns', type: 'timestamp' });
+  assert.equal(run!.objects()[0]!['us'], '2026-01-28T18:05:06.123456');
+  const nulls = foreign('nulls');
+  assert.deepEqual(await lines(nulls), ['{"n":null}', '{"n":null}']);
+  assert.deepEqual((await runs(nulls))[0]!.table.columns, [{ name: 'n' }]);
+});
+
+test('what the reader would change without a word is an error', async () => {
+  const messageOf = async (name: keyof typeof foreignParquet) => (await failure(foreign(name))).message;
+  assert.match(
+    await messageOf('nanosecondInstants'),
+    /^x\.parquet column at: expected .* microseconds, found nanoseconds/,
+  );
+  assert.match(
+    await messageOf('wideDecimal'),
+    /^x\.parquet column d: expected a decimal of at most 38 digits, found one of 50/,
+  );
+  assert.match(
+    await messageOf('twins'),
+    /^x\.parquet column a: expected a name that occurs once, in any case, found A and a$/,
+  );
+  assert.match(await messageOf('innerTwins'), /^x\.parquet column s\.X: .* found x and X$/);
+  assert.match(await messageOf('nameless'), /^x\.parquet: expected a name for every column/);
+});
+
+for (const codec of ['uncompressed', 'snappy', 'gzip', 'zstd', 'lz4_raw', 'brotli']) {
+  test(`${codec} files give every row, in order, as DuckDB counts them`, async () => {
+    const path = await make(
+      "SELECT i, 'value ' || i AS s FROM range(20000) t(i)",
+      `COMPRESSION ${codec}, ROW_GROUP_SIZE 4096`,
+    );
+    const found = await rowsOf(path);
+    assert.deepEqual(
+      found,
+      Array.from({ length: 20000 }, (_, i) => ({ i: String(i), s: `value ${i}` })),
+    );
+  });
+}
+
+/** The decoded rows, taken by DuckDB as the types they are declared to be. */
+function typedBack(columns: readonly Column[], path: string): string {
+  const values = columns.map(({ name, type }) => {
+    const text = quoteName(name);
+    return type === 'bytes'
+      ? `from_base64(${text}) AS ${text}`
+      : `${text}::${SQL_TYPES[type!] ?? type} AS ${text}`;
+  });
+  const given = columns.map(({ name }) => `${quoteName(name)}: 'VARCHAR'`);
+  return `SELECT ${values.join(', ')} FROM read_json(${quoteText(path)}, format = 'newline_delimited', columns = {${given.join(', ')}})`;
+}
+
+const SQL_TYPES: Readonly<Record<string, string>> = { text: 'VARCHAR' };
+
+test('random rows come back as DuckDB itself reads them, whatever the row groups', async () => {
+  const nullable = (sql: string, salt: number) =>
+    `CASE WHEN hash(i, seed, ${salt}) % 7 = 0 THEN NULL ELSE ${sql} END`;
+  const bits = (salt: number) => `hash(i, seed, ${salt})`;
+  const values = [
+    `(${bits(1)} % 2 = 0)`,
+    `((${bits(2)} % 4294967296)::BIGINT - 2147483648)::INTEGER`,
+    `(${bits(3)}::HUGEINT - 9223372036854775808)::BIGINT`,
+    bits(4),
+    `(${bits(5)} % 1000000000 / 100)::DECIMAL(18,2)`,
+    `(${bits(6)}::DOUBLE / 3e10)::FLOAT`,
+    `(${bits(7)}::DOUBLE / 7)`,
+    `(CASE ${bits(8)} % 4 WHEN 0 THEN '' WHEN 1 THEN 'null' WHEN 2 THEN 'a"\\é' || chr((${bits(9)} % 32)::INT) ELSE i::VARCHAR END)`,
+    `(unhex(substr(md5(i::VARCHAR), 1, 2 * (${bits(10)} % 8)::INT)))`,
+    `(DATE '1900-01-01' + (${bits(11)} % 80000)::INT)`,
+    `(make_timestamp((${bits(12)} % 4000000000000000)::BIGINT))`,
+    `(make_timestamp((${bits(13)} % 4000000000000000)::BIGINT)::TIMESTAMPTZ)`,
+    `(TIME '00:00:00' + to_microseconds((${bits(14)} % 86400000000)::BIGINT))`,
+    `md5(i::VARCHAR)::UUID`,
+  ];
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 0, max: 9000 }),
+      fc.integer({ min: 1, max: 1e9 }),
+      fc.constantFrom(2048, 4096, 122880),
+      async (count, seed, groupSize) => {
+        const columns = values.map((value, at) => `${nullable(value, 100 + at)} AS c${at}`).join(', ');
+        const path = await make(
+          `SELECT i, ${columns} FROM range(${count}) t(i), (SELECT ${seed} AS seed)`,
+          `ROW_GROUP_SIZE ${groupSize}`,
+        );
+        const found = await runs(path);
+        const decoded = join(folder, 'decoded.ndjson');
+        writeFileSync(decoded, Buffer.concat(found.map((run) => run.ndjson())));
+        const original = `SELECT * FROM read_parquet(${quoteText(path)})`;
+        const back = typedBack(found[0]!.table.columns!, decoded);
+        const differences = await database.rows(
+          `(${original} EXCEPT ALL ${back}) UNION ALL (${back} EXCEPT ALL ${original}) LIMIT 1`,
+        );
+        assert.deepEqual(differences, []);
+        assert.equal(
+          found.reduce((sum, run) => sum + run.count, 0),
+          count,
+        );
+      },
+    ),
+    { numRuns: 12, includeErrorInReport: true },
+  );
+});
+
+test('a file without rows says its columns', async () => {
+  const path = await make('SELECT 1::BIGINT AS id WHERE false');
+  const [run, ...more] = await runs(path);
+  assert.equal(run!.count, 0);
+  assert.deepEqual(run!.table.columns, [{ name: 'id', type: 'bigint' }]);
+  assert.deepEqual(more, []);
+});
+
+test('the footer alone tells the columns', async () => {
+  const path = await make("SELECT 1 AS id, [{'a': 1.5::DOUBLE}] AS l");
+  assert.deepEqual(await parquet.columns!(inputOf(path)), [
+    { name: 'id', type: 'int' },
+    {
+      name: 'l',
+      type: 'array',
+      items: { name: 'item', type: 'object', columns: [{ name: 'a', type: 'double' }] },
+    },
+  ]);
+});
+
+test('a file cut at any byte is refused, and no row leaves it', async () => {
+  const whole = readFileSync(await make("SELECT i, 'x' || i AS s FROM range(3) t(i)"));
+  const path = nextPath();
+  for (let length = 0; length < whole.length; length += length < 16 || length > whole.length - 16 ? 1 : 37) {
+    writeFileSync(path, whole.subarray(0, length));
+    const { message, rows } = await failure(path);
+    assert.match(message, /^x\.parquet: expected /, `cut at ${length}`);
+    assert.equal(rows, 0, `cut at ${length}`);
+  }
+});
+
+test('a damaged footer is refused', async () => {
+  const bytes = readFileSync(await make('SELECT i FROM range(3) t(i)'));
+  const path = nextPath();
+  const footerStart = bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8);
+  writeFileSync(path, Buffer.from(bytes).fill(0xff, footerStart, footerStart + 8));
+  assert.match((await failure(path)).message, /^x\.parquet: expected a readable Parquet file, found /);
+  const long = Buffer.from(bytes);
+  long.writeUInt32LE(2 ** 31, bytes.length - 8);
+  writeFileSync(path, long);
+  assert.match(
+    (await failure(path)).message,
+    /expected a footer within \d+ bytes, found one of 2147483648 bytes/,
+  );
+});
+
+test('a corrupt page in the middle ends in an error that says which rows', async () => {
+  const path = await make(
+    'SELECT i, md5(i::VARCHAR) AS s FROM range(60000) t(i)',
+    'COMPRESSION snappy, ROW_GROUP_SIZE 8192',
+  );
+  const bytes = readFileSync(path);
+  const damaged = nextPath();
+  const middle = bytes.length >> 1;
+  writeFileSync(damaged, Buffer.from(bytes).fill(0xff, middle, middle + 64));
+  const { message, rows } = await failure(damaged);
+  assert.match(message, /^x\.parquet rows \d+ to \d+: expected a readable Parquet file, found /);
+  assert.ok(rows < 60000);
+});
+
+test('fewer rows than the footer says are an error', async () => {
+  const bytes = readFileSync(await make('SELECT i FROM range(5000) t(i)'));
+  // num_rows of the file, field 3 of its metadata: zigzag 10000; made 5001. It stands before that of any row group.
+  const at = bytes.indexOf(
+    Buffer.from([0x16, 0x90, 0x4e]),
+    bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8),
+  );
+  assert.ok(at > 0);
+  bytes[at + 1] = 0x92;
+  const path = nextPath();
+  writeFileSync(path, bytes);
+  const { message, rows } = await failure(path);
+  assert.equal(message, 'x.parquet: expected 5001 rows, as the footer says, found 5000 rows');
+  assert.equal(rows, 5000);
+});
+
+test('an aborted signal ends it, and a reader that leaves early gets no more', async () => {
+  const path = await make('SELECT i, md5(i::VARCHAR) AS s FROM range(200000) t(i)');
+  const abort = new AbortController();
+  const context = quietContext({ signal: abort.signal });
+  await assert.rejects(async () => {
+    for await (const chunk of parquet.decode(inputOf(path, { context }))) {
+      assert.ok(!isControl(chunk));
+      abort.abort();
+    }
+  });
+  for await (const chunk of parquet.decode(inputOf(path))) {
+    assert.ok(!isControl(chunk) && chunk.count > 0);
+    break;
+  }
+});
+
+test('the beginning of a Parquet file is told from text', () => {
+  const bytes = (text: string) => Buffer.from(text, 'latin1');
+  assert.ok(parquet.detect(bytes('PAR1\x15\x04')));
+  assert.ok(parquet.detect(bytes('PARE\x15\x04')));
+  assert.ok(!parquet.detect(bytes('PAR1,PAR2\n')));
+  assert.ok(!parquet.detect(bytes('PAR1\n')));
+  assert.ok(!parquet.detect(bytes('PAR')));
+});
+
+test('no temporary file is left, and those there were could be read by their owner only', async () => {
+  const path = await make('SELECT i FROM range(10) t(i)');
+  const folder = process.env['TMPDIR']!;
+  for await (const _ of parquet.decode(inputOf(path))) {
+    const [made] = readdirSync(folder).filter((name) => name.startsWith('bucket-brigade-'));
+    assert.equal(statSync(join(folder, made!)).mode & 0o077, 0);
+    for (const name of readdirSync(join(folder, made!))) {
+      if (name.endsWith('.ndjson')) assert.equal(statSync(join(folder, made!, name)).mode & 0o777, 0o600);
+    }
+  }
+  assert.deepEqual(readdirSync(folder), []);
+});
