@@ -90,7 +90,7 @@ describe('the streams', () => {
       const items = await collect(
         Readable.from([Buffer.from(nested)])
           .pipe(decode({ table: 'people', catalog, output }))
-          .pipe(flatten({ output, catalog }))
+          .pipe(flatten({ output }))
           .pipe(dedupe({ onKeyConflict: 'last', output: 'rows' })),
       );
       results.push(plain(items));
