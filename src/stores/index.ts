@@ -64,9 +64,11 @@ function schemeOf(uri: string): 's3' | 'file' {
 
 /** A root in its one normal form, absolute and with a `/` at its end: `s3://bucket/prefix/`, `file:///path/`. */
 export function normaliseRoot(url: string): string {
-  if (schemeOf(url) === 'file') return pathToFileURL(`${filePath(url)}/`).href.replace(/\/+$/, '/');
+  if (schemeOf(url) === 'file') return closed(pathToFileURL(filePath(url)).href);
   const [, bucket = '', key = ''] = /^s3:\/\/([^/]*)\/?(.*)$/is.exec(url)!;
   if (!/^[A-Za-z0-9][A-Za-z0-9._:-]*$/.test(bucket))
     throw new UsageError(`${url}: expected a bucket after s3://, found ${bucket || 'none'}`);
-  return `s3://${bucket}/${key === '' || key.endsWith('/') ? key : `${key}/`}`;
+  return closed(`s3://${bucket}/${key}`);
 }
+
+const closed = (root: string): string => (root.endsWith('/') ? root : `${root}/`);

@@ -15,6 +15,8 @@ export interface Patience {
   readonly maxDelayMs: number;
   /** Failures in a row without a byte between them. */
   readonly attempts: number;
+  /** Attempts of one request before its failure counts as one here; the SDK waits between them. */
+  readonly requestAttempts: number;
   /** Failures in one object at all. */
   readonly maxFailures: number;
 }
@@ -24,6 +26,7 @@ export const PATIENCE: Patience = {
   delayMs: 200,
   maxDelayMs: 20_000,
   attempts: 8,
+  requestAttempts: 5,
   maxFailures: 200,
 };
 

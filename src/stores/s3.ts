@@ -28,7 +28,7 @@ export function openS3Store(options: StoreOptions, context: S3Context = {}): Sto
   const { signal, patience = PATIENCE } = context;
   let opening: Promise<S3Client> | undefined;
   const client = () => {
-    opening ??= connect(options);
+    opening ??= connect(options, patience);
     return opening;
   };
   const payer = options.requesterPays ? { RequestPayer: 'requester' as const } : {};
@@ -202,13 +202,13 @@ function sortPage<T>(
   return items.length === 0 ? last : keyOf(items.at(-1)!);
 }
 
-async function connect(options: StoreOptions): Promise<S3Client> {
+async function connect(options: StoreOptions, patience: Patience): Promise<S3Client> {
   const config: S3ClientConfig = {
     ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
     ...(options.profile === undefined ? {} : { profile: options.profile }),
     ...(options.pathStyle === undefined ? {} : { forcePathStyle: options.pathStyle }),
     followRegionRedirects: true,
-    maxAttempts: 5,
+    maxAttempts: patience.requestAttempts,
     // Checksums cover whole objects only; reads by range rely on TLS, lengths and the formats' own checks.
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: {
