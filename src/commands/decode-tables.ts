@@ -1,6 +1,6 @@
 import { type Catalog, catalogTable } from '../catalog.ts';
 import type { Feed } from '../feeds/feed.ts';
-import { feeds } from '../feeds/index.ts';
+import { feedOf } from '../feeds/index.ts';
 import type { Column, Control, FileLine, Run, TableLine, TypeName } from '../wire/types.ts';
 
 /** What is known of the tables at a place of the wire. */
@@ -36,8 +36,7 @@ export function createTables(catalog: Catalog | undefined): Tables {
 
   return {
     note(control) {
-      if (control.$ === 'feed')
-        feed = Object.hasOwn(feeds, control.feed) ? feeds[control.feed as keyof typeof feeds] : undefined;
+      if (control.$ === 'feed') feed = feedOf(control.feed);
       if (control.$ === 'group' || control.$ === 'commit') {
         inGroup = control.$ === 'group';
         inside.clear();
