@@ -121,7 +121,18 @@ function normalised(
     result = result.replace(/\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (time) =>
       Math.abs(Date.parse(time) - Date.now()) < RECENT_MS ? '$NOW' : time,
     );
-    return result.replace(/\b\d+(\.\d+)? s\b/g, '$SECONDS s');
+    return result
+      .replace(/\b\d+(\.\d+)? s\b/g, '$SECONDS s')
+      .replace(/"digest":"[0-9a-f]{64}"/g, '"digest":"$DIGEST"');
   };
-  return { stdout: clean(stdout), stderr: clean(stderr), code: `${code}\n` };
+  return { stdout: clean(stdout), stderr: byCommand(clean(stderr)), code: `${code}\n` };
+}
+
+/** Messages of several commands in a fixed order: which of them wrote first is chance. */
+function byCommand(stderr: string): string {
+  const messages = stderr.split(/^(?=[a-z-]+:)/m);
+  const commandOf = (message: string): string => message.slice(0, message.indexOf(':'));
+  return messages
+    .sort((a, b) => (commandOf(a) < commandOf(b) ? -1 : commandOf(a) > commandOf(b) ? 1 : 0))
+    .join('');
 }
