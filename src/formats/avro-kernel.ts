@@ -223,7 +223,7 @@ function snappyLength(block: Uint8Array): [number | undefined, number] {
 }
 
 function explain(status: number, type: AvroType | undefined, n: number): { expected: string; found: string } {
-  const kind = type === undefined ? 'a value' : `a ${type.kind}`;
+  const kind = type === undefined ? 'a value' : `${/^[aeiou]/.test(type.kind) ? 'an' : 'a'} ${type.kind}`;
   switch (status) {
     case 16:
       return { expected: kind, found: 'the end of the block' };

@@ -258,8 +258,9 @@ function lineCollector(kernel: AvroKernel, table: TableLine, input: FormatInput)
         good.push(line);
         continue;
       }
-      const problem = { path: undefined, expected: 'texts in UTF-8', found: 'other bytes' };
-      if (!rejecting) throw mismatch(`${input.name} row ${row}`, problem.expected, problem.found);
+      const problem = { path: columnWithBadText(line), expected: 'text in UTF-8', found: 'other bytes' };
+      if (!rejecting)
+        throw mismatch(`${input.name} row ${row} column ${problem.path}`, problem.expected, problem.found);
       if (good.length > 0) yield run();
       good.length = 0;
       yield reject(row, problem, at.offset, line);
@@ -286,6 +287,14 @@ function lineCollector(kernel: AvroKernel, table: TableLine, input: FormatInput)
       yield reject(row, problem, at.offset, step.raw);
     },
   };
+}
+
+/** The first column of a row's line whose value is no UTF-8. */
+function columnWithBadText(line: Uint8Array): string {
+  const parsed: Record<string, unknown> = JSON.parse(Buffer.from(line).toString('latin1'));
+  const row = parsed['$'] === 'row' ? (parsed['row'] as Record<string, unknown>) : parsed;
+  const column = Object.keys(row).find((name) => !isUtf8(Buffer.from(JSON.stringify(row[name]), 'latin1')));
+  return Buffer.from(column ?? '', 'latin1').toString('utf8');
 }
 
 function hex(bytes: Uint8Array): string {
