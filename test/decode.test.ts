@@ -389,7 +389,10 @@ test('a name that the first bytes belie is an error, as is an unknown format or 
     run([{ $: 'file', uri: text, codec: 'rar' }]),
     /x\.txt: expected a codec \(.*\), found rar$/,
   );
-  await assert.rejects(decodeFiles([file('x.csv.gz', 'a\n1\n')]), /x\.csv\.gz.* expected sound gzip data, found /);
+  await assert.rejects(
+    decodeFiles([file('x.csv.gz', 'a\n1\n')]),
+    /x\.csv\.gz.* expected sound gzip data, found /,
+  );
 });
 
 test('after an error nothing more is said: no eof, no commit, no end', async () => {
@@ -420,6 +423,19 @@ test('an object that was rewritten since it was listed is refused', async () => 
     writeFileSync(path, readFileSync(path));
     await assert.rejects(run([line]), /rewritten/);
   }
+});
+
+test('a local file that is rewritten while a reader jumps about in it is refused', async () => {
+  const path = await makeParquet('SELECT i FROM range(3000) t(i)');
+  const { etag } = await openStore().stat(path);
+  const said: Chunk[] = [];
+  await assert.rejects(async () => {
+    for await (const chunk of decode()(from([{ $: 'file', uri: path, etag }]), quietContext())) {
+      said.push(chunk);
+      if (said.length === 2) writeFileSync(path, readFileSync(path));
+    }
+  }, /rewritten while it was read/);
+  assert.ok(!said.some((chunk) => isControl(chunk) && chunk.$ === 'eof'));
 });
 
 test('a pipe has a path but no end to jump to', async (context) => {

@@ -98,7 +98,6 @@ export async function* openFiles(line: FileLine, options: ReadFileOptions): Asyn
     } else {
       yield* openOne(line, options, peeked, scratch, local);
     }
-    if (local !== undefined && line.etag !== undefined) await checkUnchanged(line, store);
   } finally {
     await peeked.close();
     await scratch.remove();
@@ -135,7 +134,10 @@ async function* openOne(
     yield {
       line: { ...line, format, ...(codec === undefined ? {} : { codec: codec.name }) },
       columns: async (table) => formats[format].columns?.(input(table)),
-      decode: (table) => formats[format].decode(input(table)),
+      async *decode(table) {
+        yield* formats[format].decode(input(table));
+        await checkUnchanged(line, options.store);
+      },
     };
   } finally {
     await inner.close();
@@ -198,10 +200,10 @@ async function kindOf(path: string): Promise<'file' | 'pipe' | undefined> {
   return found?.isFIFO() || found?.isCharacterDevice() ? 'pipe' : undefined;
 }
 
-async function checkUnchanged(line: FileLine, store: Store): Promise<void> {
-  const { etag } = await store.stat(line.uri);
-  if (etag !== line.etag)
-    throw new UserError(
-      `${line.uri}: rewritten while it was read: expected version ${line.etag}, found ${etag}`,
-    );
+// The store watches over what is read through it; a format that opened a local file itself goes unwatched.
+async function checkUnchanged({ uri, etag: expected }: FileLine, store: Store): Promise<void> {
+  if (expected === undefined || uri === '-' || store.localPath(uri) === undefined) return;
+  const { etag } = await store.stat(uri);
+  if (etag !== expected)
+    throw new UserError(`${uri}: rewritten while it was read: expected version ${expected}, found ${etag}`);
 }
