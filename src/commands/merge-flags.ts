@@ -1,0 +1,38 @@
+import { UsageError } from '../errors.ts';
+import { catalogFlag, choice, type Flag, text, toggle } from './flags.ts';
+
+const percent: Flag<number> = {
+  value: 'PERCENT',
+  help: "how much of a table's rows a full delivery or hard deletes may take away (default 50, of tables over 1,000 rows; emptying a table needs 100)",
+  parse: (given, flag) => {
+    const number = Number(given);
+    if (given === '' || !(number >= 0 && number <= 100))
+      throw new UsageError(`--${flag}: expected a percentage from 0 to 100, found ${given}`);
+    return number;
+  },
+};
+
+/** The flags that `load` and `to-sql` share. */
+export const mergeFlags = {
+  catalog: catalogFlag,
+  schema: text('NAME', 'the schema the tables go into (default: public, in DuckDB main); created if missing'),
+  targetName: text(
+    'TEMPLATE',
+    "what tables are called, from {table} {source} {feed} {integration} (default '{table}'; for stitch '{integration}__{table}')",
+  ),
+  nameCase: choice(
+    ['keep', 'lower'],
+    'the case of table and column names (default: lower for postgres, where unquoted names are lower case; keep for duckdb, where case does not matter)',
+  ),
+  deletes: choice(
+    ['soft', 'hard'],
+    'soft: a row that was deleted at its source stays, with its delete flag (default); hard: it goes',
+  ),
+  maxDelete: percent,
+  allowGap: toggle('apply a stream that does not start at the cursor'),
+  strictCounts: toggle('refuse a group of which other rows arrive than were read from its files'),
+  vendorExact: toggle(
+    "zenoti: the statements of the vendor's sample code to the letter, per logid; takes no dedupe before it",
+  ),
+  bare: toggle('take rows without control lines (a cut input goes unseen)'),
+} as const;

@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import type { ColumnType } from '../merge/lattice.ts';
+
+/** A column as a table of the target has it. */
+export interface TargetColumn {
+  readonly name: string;
+  /** The type as the engine writes it. */
+  readonly sql: string;
+  /** The same as a type of the wire; undefined for one that the wire does not know. */
+  readonly type: ColumnType | undefined;
+}
+
+/** A change of a table's columns; all of one table at once. */
+export interface TableChange {
+  /** Qualified and quoted. */
+  readonly table: string;
+  readonly add: readonly { readonly name: string; readonly type: ColumnType }[];
+  readonly widen: readonly { readonly name: string; readonly from: ColumnType; readonly to: ColumnType }[];
+  /** The table's columns are not known: add only those that are missing. */
+  readonly ifMissing: boolean;
+}
+
+/**
+ * An engine's SQL, as far as it differs. Statements common to all of them stand in src/merge; what is said here are
+ * names, types, limits and the few forms that every engine writes in its own way.
+ */
+export interface Dialect {
+  readonly name: string;
+  /** What tables go into when nothing else was said. */
+  readonly schema: string;
+  readonly nameCase: 'keep' | 'lower';
+  /** Whether two names that differ in case only are the same name. */
+  readonly foldsCase: boolean;
+  /** Bytes of UTF-8 an identifier may have. */
+  readonly maxNameBytes: number;
+  /** Digits a decimal may have; `unlimitedDecimal`: whether there is one without limits. */
+  readonly maxDecimalDigits: number;
+  readonly unlimitedDecimal: boolean;
+  /** Whether CREATE and ALTER TABLE can be rolled back, so that they belong into the transaction. */
+  readonly transactionalDdl: boolean;
+  identifier(name: string): string;
+  literal(text: string): string;
+  /** The engine's name of a type. */
+  type(type: ColumnType): string;
+  /** The wire's name of an engine's type. */
+  typeOf(sql: string): ColumnType | undefined;
+  /** `expression` of one type as another, value unchanged; raises where it would change. */
+  cast(expression: string, from: ColumnType | 'staged text', to: ColumnType): string;
+  /** Text from the wire (`expression`) as a value of the type; undefined where the filling does that by itself. */
+  parse?(expression: string, type: ColumnType, place: string): string;
+  /** An order for text that does not depend on the database's settings. */
+  bytewise(expression: string): string;
+  /** A text equal for equal rows and different for different ones. */
+  rowText(expressions: readonly string[]): string;
+  /** A statement that fails with the message that `query` (one row, one text column) yields, unless it is NULL. */
+  check(query: string): string;
+  /** The first statement of the transaction: nobody else merges into this schema until its end. */
+  lock?(schema: string): string;
+  /** Tells the planner of a filled stage. */
+  analyze?(table: string): string;
+  /** An index that merging into a table needs to cost no more than what changes. */
+  keyIndex?(table: string, name: string, columns: readonly string[]): string;
+  createSchema(schema: string): string;
+  alter(change: TableChange): readonly string[];
+  readonly begin: string;
+  readonly commit: string;
+  readonly rollback: string;
+  /** Said once before everything else. */
+  readonly session: readonly string[];
+}
+
+/** The identifier itself, or, where it is too long for an engine, its beginning and a hash of the whole. */
+export function shortened(name: string, maxBytes: number): string {
+  if (Buffer.byteLength(name) <= maxBytes) return name;
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, 10);
+  let head = '';
+  for (const character of name) {
+    if (Buffer.byteLength(head + character) > maxBytes - hash.length - 1) break;
+    head += character;
+  }
+  return `${head}_${hash}`;
+}
+
+/** `"name"`, with quotes doubled: the standard's form of an identifier. */
+export function doubleQuoted(name: string, maxBytes: number): string {
+  return `"${shortened(name, maxBytes).replaceAll('"', '""')}"`;
+}
+
+/** `'text'`, with quotes doubled: the standard's form of a text. */
+export function singleQuoted(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}

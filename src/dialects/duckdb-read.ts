@@ -1,0 +1,135 @@
+/** How DuckDB reads rows from files of its own: the spooled rows of the wire, or the vendor's files as they lie. */
+
+import { mismatch } from '../errors.ts';
+import { BATCH, type CsvForm, type Fill, ROW, SHAPE, type StageColumn } from '../merge/engine.ts';
+import type { FileLine } from '../wire/types.ts';
+import { singleQuoted } from './dialect.ts';
+import { duckdb } from './duckdb.ts';
+
+/** Fills a stage from `from`, a relation whose columns are text and called as on the wire. */
+export function insertParsed(
+  fill: Fill,
+  from: string,
+  own: { row: string; batch: string; shape: string },
+): string {
+  const targets = fill.columns.map(({ target }) => duckdb.identifier(target));
+  const values = fill.columns.map((column) => parsed(fill, column, own.row));
+  return `INSERT INTO ${fill.stage} (${[ROW, BATCH, SHAPE, ...targets].join(', ')}) SELECT ${[own.row, own.batch, own.shape, ...values].join(', ')} FROM ${from}`;
+}
+
+function parsed(fill: Fill, { name, type }: StageColumn, row: string): string {
+  const value = `r.${duckdb.identifier(name)}`;
+  if (type === undefined) return value;
+  const place = `${singleQuoted(`table ${fill.table} row `)} || CAST(${row} + 1 AS VARCHAR) || ${singleQuoted(` column ${name}`)}`;
+  return duckdb.parse!(value, type, place);
+}
+
+/** A spooled file of rows. */
+export function insertSpooled(fill: Fill, path: string, longestLine: number): string {
+  const own = [ROW, BATCH].map((name) => `${singleQuoted(name)}: 'BIGINT'`);
+  const columns = [
+    ...own,
+    `${singleQuoted(SHAPE)}: 'INTEGER'`,
+    ...fill.columns.map(({ name }) => `${singleQuoted(name)}: 'VARCHAR'`),
+  ];
+  const size = Math.max(16 * 2 ** 20, longestLine + 1);
+  const from = `read_json(${singleQuoted(path)}, format = 'newline_delimited', columns = {${columns.join(', ')}}, maximum_object_size = ${size}) r`;
+  return insertParsed(fill, from, { row: `r.${ROW}`, batch: `r.${BATCH}`, shape: `r.${SHAPE}` });
+}
+
+/**
+ * The vendor's files, all of one format. DuckDB's defaults would take `""` for NULL and fail on the shorter rows of an
+ * older schema (https://duckdb.org/docs/stable/data/csv/overview), hence the options. Exactly the listed files are read.
+ */
+export function insertFiles(
+  fill: Fill,
+  files: readonly FileLine[],
+  paths: readonly string[],
+  csv: CsvForm,
+): string {
+  const [first] = files;
+  const { format = formatOf(first!.uri), codec } = first!;
+  const list = `[${paths.map(singleQuoted).join(', ')}]`;
+  const place = `file ${first!.uri}`;
+  const compression = compressionOf(codec, first!, format);
+  const own = {
+    row: `${fill.firstRow} + row_number() OVER () - 1`,
+    batch: fill.batch,
+    shape: String(fill.shape),
+  };
+  // The number is settled first: messages name it, and a window may not stand within them.
+  const numbered = (from: string, condition = '') =>
+    `(SELECT ${own.row} AS ${ROW}, f.* FROM ${from} f${condition}) r`;
+  const read = { ...own, row: `r.${ROW}` };
+  switch (format) {
+    case 'csv': {
+      const columns = fill.columns.map(({ name }) => `${singleQuoted(name)}: 'VARCHAR'`).join(', ');
+      const options = `auto_detect = false, header = ${csv.header === 'yes'}, delim = ${singleQuoted(csv.delimiter)}, quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = ${csv.emptyIsNull}, null_padding = true, strict_mode = true, parallel = false, compression = '${compression}'`;
+      const from =
+        csv.header === 'yes'
+          ? `read_csv(${list}, ${options}, union_by_name = true, all_varchar = true, columns = {${columns}})`
+          : `read_csv(${list}, ${options}, columns = {${columns}})`;
+      return insertParsed(fill, numbered(from, csv.header === 'auto' ? notHeader(fill) : ''), read);
+    }
+    case 'jsonl': {
+      const columns = fill.columns.map(({ name }) => `${singleQuoted(name)}: 'VARCHAR'`).join(', ');
+      return insertParsed(
+        fill,
+        numbered(
+          `read_json(${list}, format = 'newline_delimited', compression = '${compression}', columns = {${columns}})`,
+        ),
+        read,
+      );
+    }
+    case 'parquet': {
+      const columns = fill.columns.map(
+        ({ name }) => `CAST(${duckdb.identifier(name)} AS VARCHAR) AS ${duckdb.identifier(name)}`,
+      );
+      return insertParsed(
+        fill,
+        numbered(`(SELECT ${columns.join(', ')} FROM read_parquet(${list}, union_by_name = true))`),
+        read,
+      );
+    }
+    default:
+      throw mismatch(
+        place,
+        'CSV, JSONL or Parquet for DuckDB to read by itself (or decode before this command)',
+        format,
+      );
+  }
+}
+
+// A row in which every field is the name of its column is the header that the feed may write.
+function notHeader(fill: Fill): string {
+  const [first] = fill.columns;
+  const is = fill.columns.map(({ name }) => {
+    const id = `f.${duckdb.identifier(name)}`;
+    return `(${id} IS NULL OR lower(${id}) = ${singleQuoted(name.toLowerCase())})`;
+  });
+  return ` WHERE NOT coalesce(f.${duckdb.identifier(first!.name)} IS NOT NULL AND ${is.join(' AND ')}, FALSE)`;
+}
+
+function formatOf(uri: string): string {
+  const name = uri.toLowerCase().replace(/\.(gz|gzip|zst|zstd|bz2|zip)$/, '');
+  if (name.endsWith('.csv')) return 'csv';
+  if (/\.(jsonl|ndjson|json)$/.test(name)) return 'jsonl';
+  return /\.(parquet|avro)$/.exec(name)?.[1] ?? 'unknown';
+}
+
+function compressionOf(codec: string | undefined, file: FileLine, format: string): string {
+  const named =
+    codec ??
+    (/\.gz(ip)?$/i.test(file.uri)
+      ? 'gzip'
+      : /\.zst(d)?$/i.test(file.uri)
+        ? 'zstd'
+        : /\.(zip|bz2)$/i.exec(file.uri)?.[1]);
+  if (format === 'parquet' || named === undefined || named === 'none') return 'none';
+  if (named === 'gzip' || named === 'zstd') return named;
+  throw mismatch(
+    `file ${file.uri}`,
+    'gzip or zstd for DuckDB to read by itself (or decode before this command)',
+    named,
+  );
+}

@@ -1,0 +1,141 @@
+import { UserError } from '../errors.ts';
+import { type ColumnType, decimalDigits } from '../merge/lattice.ts';
+import { type Dialect, doubleQuoted, singleQuoted } from './dialect.ts';
+
+// https://duckdb.org/docs/stable/sql/data_types/overview
+const TYPES: Readonly<Record<string, string>> = {
+  boolean: 'BOOLEAN',
+  int: 'INTEGER',
+  bigint: 'BIGINT',
+  float: 'FLOAT',
+  double: 'DOUBLE',
+  text: 'VARCHAR',
+  bytes: 'BLOB',
+  date: 'DATE',
+  time: 'TIME',
+  timestamp: 'TIMESTAMP',
+  timestamptz: 'TIMESTAMP WITH TIME ZONE',
+  uuid: 'UUID',
+  json: 'JSON',
+};
+
+const NAMES: Readonly<Record<string, ColumnType>> = {
+  ...Object.fromEntries(Object.entries(TYPES).map(([type, sql]) => [sql, type as ColumnType])),
+  TINYINT: 'int',
+  SMALLINT: 'int',
+  UTINYINT: 'int',
+  USMALLINT: 'int',
+  UINTEGER: 'bigint',
+  UBIGINT: 'decimal(20,0)',
+  HUGEINT: 'decimal(38,0)',
+};
+
+// 38 digits: https://duckdb.org/docs/stable/sql/data_types/numeric#fixed-point-decimals
+const MAX_DIGITS = 38;
+
+function typeName(type: ColumnType): string {
+  const digits = decimalDigits(type);
+  if (digits === undefined) return TYPES[type] ?? TYPES['text']!;
+  if (digits.precision > MAX_DIGITS) {
+    throw new UserError(`duckdb: expected a decimal of at most ${MAX_DIGITS} digits, found ${type}`);
+  }
+  return `DECIMAL(${digits.precision},${digits.scale})`;
+}
+
+const FRACTION = String.raw`\.\d{6}\d*[1-9]`;
+const ZONE = String.raw`([zZ]|[+-]\d{2}(:?\d{2})?|\s*UTC)$`;
+
+// DuckDB's casts round (`1.5` as an integer is 2), cut (a seventh digit of a second), drop (a zone) and read more
+// than numbers (`0x10`, `1_000`); what the engine would alter is therefore told apart by the form of the text.
+function wellFormed(x: string, type: ColumnType): string {
+  const digits = decimalDigits(type);
+  if (digits !== undefined) {
+    return `regexp_full_match(${x}, '\\s*[+-]?(\\d+\\.?\\d{0,${digits.scale}}0*|\\.\\d{1,${Math.max(digits.scale, 1)}}0*)\\s*')`;
+  }
+  switch (type) {
+    case 'int':
+    case 'bigint':
+      return `regexp_full_match(${x}, '\\s*[+-]?\\d+\\s*')`;
+    case 'float':
+    case 'double':
+      return `regexp_full_match(${x}, '(?i)[+-]?((\\d+\\.?\\d*|\\.\\d+)(e[+-]?\\d+)?|inf(inity)?|nan)') AND NOT (isinf(TRY_CAST(${x} AS ${typeName(type)})) AND NOT ${x} ILIKE '%inf%')`;
+    case 'date':
+      return `regexp_full_match(${x}, '\\d{4,}-\\d{1,2}-\\d{1,2}([T ]00:00(:00(\\.0*)?)?)?')`;
+    case 'time':
+      return `NOT regexp_matches(${x}, '${FRACTION}|[zZ+-]')`;
+    case 'timestamp':
+      return `NOT regexp_matches(${x}, '${FRACTION}') AND NOT (length(${x}) > 10 AND regexp_matches(substr(${x}, 11), '${ZONE}'))`;
+    case 'timestamptz':
+      return `NOT regexp_matches(${x}, '${FRACTION}')`;
+    default:
+      return 'TRUE';
+  }
+}
+
+function parse(x: string, type: ColumnType, place: string): string {
+  if (type === 'text') return x;
+  if (type === 'json') return `CASE WHEN json_valid(${x}) THEN CAST(${x} AS JSON) ELSE to_json(${x}) END`;
+  if (type === 'bytes') return `from_base64(${x})`;
+  const sql = typeName(type);
+  const found = `': expected ${type}, found ' || CAST(to_json(${x}) AS VARCHAR)`;
+  const number = type === 'timestamptz' ? `regexp_replace(${x}, ' UTC$', 'Z')` : x;
+  return `CASE WHEN ${x} IS NULL THEN NULL WHEN TRY_CAST(${number} AS ${sql}) IS NOT NULL AND ${wellFormed(x, type)} THEN CAST(${number} AS ${sql}) ELSE error(${place} || ${found}) END`;
+}
+
+const isInexact = (type: ColumnType) => type === 'bigint' || type.startsWith('decimal');
+
+function cast(x: string, from: ColumnType | 'staged text', to: ColumnType): string {
+  if (from === to) return x;
+  const sql = typeName(to);
+  if (from === 'staged text') {
+    if (to === 'text') return x;
+    if (to === 'int' || to === 'bigint' || to.startsWith('decimal') || to === 'double') {
+      return `CAST(CASE ${x} WHEN 'true' THEN '1' WHEN 'false' THEN '0' ELSE ${x} END AS ${sql})`;
+    }
+    return `CAST(${x} AS ${sql})`;
+  }
+  if (isInexact(from) && (to === 'double' || to === 'float')) {
+    return `CASE WHEN CAST(CAST(${x} AS ${sql}) AS ${typeName(from === 'bigint' ? 'decimal(38,0)' : from)}) <> ${x} THEN error('expected a number that a ${to} can hold, found ' || ${x}) ELSE CAST(${x} AS ${sql}) END`;
+  }
+  return `CAST(${x} AS ${sql})`;
+}
+
+export const duckdb: Dialect = {
+  name: 'duckdb',
+  schema: 'main',
+  // Names match in any case there, so they keep the vendor's.
+  nameCase: 'keep',
+  foldsCase: true,
+  maxNameBytes: 1024,
+  maxDecimalDigits: MAX_DIGITS,
+  unlimitedDecimal: false,
+  transactionalDdl: true,
+  identifier: (name) => doubleQuoted(name, 1024),
+  literal: singleQuoted,
+  type: typeName,
+  typeOf: (sql) => {
+    const decimal = /^DECIMAL\((\d+),(\d+)\)$/.exec(sql);
+    return decimal === null ? NAMES[sql] : `decimal(${Number(decimal[1])},${Number(decimal[2])})`;
+  },
+  cast,
+  parse,
+  bytewise: (expression) => expression,
+  rowText: (expressions) => `CAST(ROW(${expressions.join(', ')}) AS VARCHAR)`,
+  // https://duckdb.org/docs/stable/sql/functions/utility#errormessage
+  check: (query) => `SELECT error(m) FROM (${query}) q(m) WHERE m IS NOT NULL`,
+  createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${doubleQuoted(schema, 1024)}`,
+  alter: ({ table, add, widen, ifMissing }) => [
+    ...add.map(
+      ({ name, type }) =>
+        `ALTER TABLE ${table} ADD COLUMN ${ifMissing ? 'IF NOT EXISTS ' : ''}${doubleQuoted(name, 1024)} ${typeName(type)}`,
+    ),
+    ...widen.map(({ name, from, to }) => {
+      const column = doubleQuoted(name, 1024);
+      return `ALTER TABLE ${table} ALTER COLUMN ${column} TYPE ${typeName(to)} USING ${cast(column, from, to)}`;
+    }),
+  ],
+  begin: 'BEGIN TRANSACTION',
+  commit: 'COMMIT',
+  rollback: 'ROLLBACK',
+  session: [`SET TimeZone = 'UTC'`],
+};

@@ -1,0 +1,117 @@
+import { type ColumnType, decimalDigits } from '../merge/lattice.ts';
+import { type Dialect, doubleQuoted, singleQuoted } from './dialect.ts';
+
+// https://www.postgresql.org/docs/current/datatype.html
+const TYPES: Readonly<Record<string, string>> = {
+  boolean: 'boolean',
+  int: 'integer',
+  bigint: 'bigint',
+  decimal: 'numeric',
+  float: 'real',
+  double: 'double precision',
+  text: 'text',
+  bytes: 'bytea',
+  date: 'date',
+  time: 'time',
+  timestamp: 'timestamp',
+  timestamptz: 'timestamp with time zone',
+  uuid: 'uuid',
+  json: 'jsonb',
+};
+
+const NAMES: Readonly<Record<string, ColumnType>> = {
+  ...Object.fromEntries(Object.entries(TYPES).map(([type, sql]) => [sql, type as ColumnType])),
+  smallint: 'int',
+  json: 'json',
+  'timestamp without time zone': 'timestamp',
+  'time without time zone': 'time',
+};
+
+// https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
+const MAX_NAME_BYTES = 63;
+
+function typeName(type: ColumnType): string {
+  const digits = decimalDigits(type);
+  return digits === undefined ? (TYPES[type] ?? 'text') : `numeric(${digits.precision},${digits.scale})`;
+}
+
+const quoted = (name: string) => doubleQuoted(name, MAX_NAME_BYTES);
+
+const isNumber = (type: ColumnType) => /^(int|bigint|decimal|float|double)/.test(type);
+
+function cast(x: string, from: ColumnType | 'staged text', to: ColumnType): string {
+  if (from === to) return x;
+  const sql = typeName(to);
+  if (from === 'staged text') {
+    if (to === 'text') return x;
+    if (isNumber(to)) {
+      return `CAST(CASE ${x} WHEN 'true' THEN '1' WHEN 'false' THEN '0' ELSE ${x} END AS ${sql})`;
+    }
+    return `CAST(${x} AS ${sql})`;
+  }
+  // There is a cast from boolean to integer only: https://www.postgresql.org/docs/current/datatype-boolean.html
+  if (from === 'boolean' && isNumber(to)) return `CAST(CAST(${x} AS integer) AS ${sql})`;
+  if ((from === 'bigint' || from.startsWith('decimal')) && (to === 'double' || to === 'float')) {
+    // Where the value does not survive, its text with a word after it makes the cast fail and name it.
+    return `CASE WHEN CAST(CAST(${x} AS ${sql}) AS numeric) <> ${x} THEN CAST(${x} || ' does not fit' AS ${sql}) ELSE CAST(${x} AS ${sql}) END`;
+  }
+  return `CAST(${x} AS ${sql})`;
+}
+
+export const postgres: Dialect = {
+  name: 'postgres',
+  schema: 'public',
+  // `select * from Bi_FactForms` is folded to lower case by PostgreSQL, so that is how names are stored.
+  nameCase: 'lower',
+  foldsCase: false,
+  maxNameBytes: MAX_NAME_BYTES,
+  maxDecimalDigits: 1000,
+  unlimitedDecimal: true,
+  transactionalDdl: true,
+  identifier: quoted,
+  // With standard_conforming_strings (set below) a backslash is a backslash.
+  literal: singleQuoted,
+  type: typeName,
+  typeOf: (sql) => {
+    const decimal = /^numeric\((\d+),(\d+)\)$/.exec(sql);
+    if (decimal !== null) return `decimal(${Number(decimal[1])},${Number(decimal[2])})`;
+    return /^(character varying|character|varchar|char|bpchar)\b/.test(sql) ? 'text' : NAMES[sql];
+  },
+  cast,
+  bytewise: (expression) => `${expression} COLLATE "C"`,
+  rowText: (expressions) => `CAST(ROW(${expressions.join(', ')}) AS text)`,
+  check: (query) => {
+    let tag = '$brigade$';
+    for (let i = 0; query.includes(tag); i++) tag = `$brigade${i}$`;
+    return `DO ${tag} DECLARE m text; BEGIN m := (${query}); IF m IS NOT NULL THEN RAISE EXCEPTION '%', m; END IF; END ${tag}`;
+  },
+  // Held until the end of the transaction: https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADVISORY-LOCKS
+  lock: (schema) => `SELECT pg_advisory_xact_lock(hashtext('brigade'), hashtext(${singleQuoted(schema)}))`,
+  analyze: (table) => `ANALYZE ${table}`,
+  keyIndex: (table, name, columns) =>
+    `CREATE INDEX IF NOT EXISTS ${quoted(name)} ON ${table} (${columns.join(', ')})`,
+  createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`,
+  alter: ({ table, add, widen, ifMissing }) => {
+    const parts = [
+      ...add.map(
+        ({ name, type }) =>
+          `ADD COLUMN ${ifMissing ? 'IF NOT EXISTS ' : ''}${quoted(name)} ${typeName(type)}`,
+      ),
+      ...widen.map(
+        ({ name, from, to }) =>
+          `ALTER COLUMN ${quoted(name)} TYPE ${typeName(to)} USING ${cast(quoted(name), from, to)}`,
+      ),
+    ];
+    return parts.length === 0 ? [] : [`ALTER TABLE ${table} ${parts.join(', ')}`];
+  },
+  begin: 'BEGIN',
+  commit: 'COMMIT',
+  rollback: 'ROLLBACK',
+  session: [
+    `SET client_encoding = 'UTF8'`,
+    `SET standard_conforming_strings = on`,
+    `SET client_min_messages = warning`,
+    `SET TimeZone = 'UTC'`,
+    `SET DateStyle = 'ISO, YMD'`,
+  ],
+};

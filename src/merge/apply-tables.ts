@@ -1,0 +1,254 @@
+/** The tables of one unit, inside its transaction: first what must change of their columns, then the merges. */
+
+import { UserError } from '../errors.ts';
+import type { Engine } from './engine.ts';
+import type { ColumnType } from './lattice.ts';
+import { type LedgerEntry, rememberTable } from './ledger.ts';
+import { append, deleteInsert, replace, upsert } from './modes.ts';
+import { columnName, type Naming, qualified, targetName } from './names.ts';
+import type { MergeOptions } from './options.ts';
+import {
+  checkOrder,
+  mergeColumns,
+  modeOf,
+  namedColumns,
+  planTable,
+  sourceOf,
+  type TablePlan,
+} from './plan.ts';
+import { keyMissing, type StagedTable } from './staged.ts';
+import { createWork, type Merge, type MergeColumn, type OwnTables } from './statement.ts';
+import { forsaken, type Subtable, sourceKey, subtable } from './subtable.ts';
+import { vendorExact } from './vendor-exact.ts';
+
+export interface ApplyTables {
+  readonly engine: Engine;
+  readonly naming: Naming;
+  readonly own: OwnTables;
+  readonly counts: string;
+  readonly options: MergeOptions;
+  readonly feed: string | undefined;
+  readonly source: string | undefined;
+  readonly scope: string | undefined;
+  readonly tables: readonly StagedTable[];
+  /** The flag that tells whether a table is to be merged at all; undefined: it always is. */
+  readonly flag: ((n: number) => string) | undefined;
+}
+
+/** Applies them, parents before their subtables. What the ledger is to say of each. */
+export async function applyTables(apply: ApplyTables): Promise<LedgerEntry[]> {
+  const { engine, naming, own, tables } = apply;
+  const { dialect } = engine;
+  const sorted = [...tables].sort(
+    (a, b) => Number(a.line.parent !== undefined) - Number(b.line.parent !== undefined),
+  );
+  const plans = new Map<StagedTable, TablePlan>();
+  // All changes of columns come before all changes of rows: DuckDB fails at COMMIT otherwise.
+  for (const table of sorted) {
+    const target = qualified(table.target, naming);
+    const existing = await engine.columns(table.target);
+    const plan = planTable(table, existing, target, dialect, parentTypes(table, sorted, plans));
+    for (const statement of plan.ddl) await engine.run(statement);
+    plans.set(table, plan);
+  }
+  const merged = sorted.filter((table) => !table.declaredOnly);
+  for (const table of merged) {
+    const guard = apply.flag === undefined ? undefined : engine.guard(apply.flag(table.n));
+    if (guard !== undefined && table.created)
+      await engine.run(`DELETE FROM ${table.stage} WHERE NOT ${guard}`);
+  }
+  const merges = new Map<string, Merge>();
+  const entries: LedgerEntry[] = [];
+  for (const table of merged) {
+    const merge = mergeOf(table, plans.get(table)!, apply, merges);
+    merges.set(table.name, merge);
+    if (table.created && dialect.analyze !== undefined) await engine.run(dialect.analyze(table.stage));
+    await engine.run(`DROP TABLE IF EXISTS ${merge.work}`);
+    await engine.run(createWork(merge.work, merge.key, dialect));
+    const body = async () => {
+      const mode = modeOf(table);
+      const parent =
+        table.line.parent === undefined ? undefined : targetName(table.line.parent, apply, naming);
+      if (apply.flag !== undefined) {
+        const key = [...(table.line.key ?? [])].sort();
+        const entry = {
+          target: table.target,
+          table: table.name,
+          source: apply.source ?? '',
+          key,
+          mode,
+          parent,
+        };
+        for (const statement of rememberTable(entry, own, dialect)) await engine.run(statement);
+      }
+      for (const statement of statementsOf(table, merge, apply)) await engine.run(statement);
+      for (const statement of await forsakenOf(table, merge, merges, apply)) await engine.run(statement);
+    };
+    if (apply.flag === undefined) await body();
+    else await engine.when(apply.flag(table.n), body);
+    entries.push({
+      table: table.name,
+      files: table.files,
+      read: table.read ?? table.rows,
+      rejected: table.rejected,
+      key: table.line.key,
+      mode: modeOf(table),
+      n: table.n,
+    });
+  }
+  return entries;
+}
+
+function statementsOf(table: StagedTable, merge: Merge, apply: ApplyTables): string[] {
+  const full = table.line.full === true;
+  if ('rowKey' in merge) return subtable(merge as Subtable);
+  const mode = modeOf(table);
+  // Of a table that is replaced, files without rows say that it is empty now; no file says nothing.
+  const delivered = merge.source !== undefined || table.read !== undefined;
+  if (full || (mode === 'replace' && delivered))
+    return replace(mode === 'append' ? { ...merge, key: [] } : merge);
+  if (merge.source === undefined) return [];
+  if (apply.options.vendorExact === true && merge.key.length > 0)
+    return vendorExact(merge, mode, [...table.batches]);
+  switch (mode) {
+    case 'append':
+      return append(merge);
+    case 'delete-insert':
+      return deleteInsert(needsKey(merge, table));
+    case 'upsert':
+      return upsert(needsKey(merge, table));
+    default:
+      return [];
+  }
+}
+
+function needsKey(merge: Merge, table: StagedTable): Merge {
+  if (merge.key.length === 0) throw keyMissing([table]);
+  return merge;
+}
+
+function mergeOf(
+  table: StagedTable,
+  plan: TablePlan,
+  apply: ApplyTables,
+  merges: ReadonlyMap<string, Merge>,
+): Merge {
+  const { engine, naming, own, counts, options } = apply;
+  const { dialect } = engine;
+  const columns = mergeColumns(table, plan, dialect);
+  const { line } = table;
+  const named = (names: readonly string[] | undefined, member: string): MergeColumn[] => {
+    // Without rows nothing is looked up, and a table that is just mentioned need not say what it has.
+    if (!table.created) return columns.filter((column) => names?.includes(column.name));
+    return namedColumns(table, columns, names ?? [], member);
+  };
+  const key = named(line.key, 'key');
+  const order = named(line.order, 'order');
+  if (table.created) checkOrder(table, order, options.catalog);
+  const partial = key.find((column) => column.shapes !== undefined);
+  if (partial !== undefined) {
+    throw new UserError(
+      `table ${table.name}: expected the key column ${partial.name} in every file, found files without it`,
+    );
+  }
+  const merge: Merge = {
+    dialect,
+    n: table.n,
+    table: table.name,
+    target: qualified(table.target, naming),
+    targetName: table.target,
+    columns,
+    key,
+    order,
+    flag: named(line.delete_flag === undefined ? [] : [line.delete_flag], 'delete_flag')[0],
+    version: columns.find((column) => column.name === line.version),
+    source: sourceOf(table, plan, dialect),
+    work: dialect.identifier(`brigade_work_${table.n}`),
+    own,
+    counts,
+    wholeRows: plan.wholeRows,
+    hardDeletes: options.deletes === 'hard',
+    stopOnConflict: apply.feed !== 'stitch',
+    maxDeletePercent: options.maxDelete ?? 50,
+    guard: apply.flag === undefined ? undefined : engine.guard(apply.flag(table.n)),
+  };
+  if (line.parent === undefined) return merge;
+  const parent = merges.get(line.parent);
+  const source = sourceKey(key);
+  if (source.length === 0 && table.created) {
+    throw new UserError(
+      `table ${table.name}, a subtable of ${line.parent}: expected _sdc_source_key_… columns in its key, found none`,
+    );
+  }
+  const own_: Subtable = {
+    ...merge,
+    key: source,
+    rowKey: key,
+    parent,
+    full: line.full === true || modeOf(table) === 'replace',
+  };
+  return own_;
+}
+
+// A subtable's copies of its parent's columns have the parent's types, so that they compare.
+function parentTypes(
+  table: StagedTable,
+  tables: readonly StagedTable[],
+  plans: ReadonlyMap<StagedTable, TablePlan>,
+): ReadonlyMap<string, ColumnType> {
+  const hints = new Map<string, ColumnType>();
+  const parent = tables.find(({ name }) => name === table.line.parent);
+  const plan = parent === undefined ? undefined : plans.get(parent);
+  if (parent === undefined || plan === undefined) return hints;
+  for (const { column, type } of plan.columns) {
+    if (type === undefined) continue;
+    const isKey = parent.line.key?.includes(column.name);
+    const isOrder = parent.line.order?.includes(column.name) || parent.line.version === column.name;
+    for (const own of table.columns.keys()) {
+      if (isKey && own.toLowerCase() === `_sdc_source_key_${column.name}`.toLowerCase()) hints.set(own, type);
+      if (isOrder && own === column.name) hints.set(own, type);
+    }
+  }
+  return hints;
+}
+
+// Subtables of former groups that this one does not mention: Stitch sends all of a row's subtable rows with each of
+// its versions, so that a version without any has none.
+async function forsakenOf(
+  table: StagedTable,
+  merge: Merge,
+  merges: ReadonlyMap<string, Merge>,
+  apply: ApplyTables,
+): Promise<string[]> {
+  if (
+    apply.feed !== 'stitch' ||
+    table.line.parent !== undefined ||
+    merge.key.length === 0 ||
+    merge.source === undefined
+  )
+    return [];
+  const { engine, naming, own } = apply;
+  const { dialect } = engine;
+  const rows = await engine.rows(
+    `SELECT target, table_name FROM ${own.table} WHERE parent = ${dialect.literal(merge.targetName)} ORDER BY target`,
+  );
+  const statements: string[] = [];
+  for (const row of rows ?? []) {
+    const [target, name] = [String(row['target']), String(row['table_name'])];
+    if (apply.tables.some((other) => other.name === name) || merges.has(name)) continue;
+    const columns = await engine.columns(target);
+    const keys = merge.key.map((column) => ({
+      id: dialect.identifier(columnName(`_sdc_source_key_${column.name}`, naming)),
+      name: columnName(`_sdc_source_key_${column.name}`, naming),
+      parent: column.id,
+    }));
+    if (
+      columns === null ||
+      columns === undefined ||
+      !keys.every((key) => columns.some((column) => column.name === key.name))
+    )
+      continue;
+    statements.push(forsaken(merge, qualified(target, naming), keys));
+  }
+  return statements;
+}

@@ -1,0 +1,186 @@
+/** Our own tables in the target: what has been applied, and what must be known about it later. */
+
+import type { Dialect } from '../dialects/dialect.ts';
+import type { DdlLine } from '../wire/types.ts';
+import { type Naming, qualified } from './names.ts';
+import type { OwnTables } from './statement.ts';
+
+/** Names of our tables; `brigade forget` removes them. */
+export const LEDGER = 'brigade_ledger';
+export const TABLES = 'brigade_table';
+export const DDL = 'brigade_ddl';
+export const TOMBSTONES = 'brigade_tombstone';
+
+export function ownTables(naming: Pick<Naming, 'dialect' | 'schema'>): OwnTables {
+  return {
+    ledger: qualified(LEDGER, naming),
+    table: qualified(TABLES, naming),
+    ddl: qualified(DDL, naming),
+    tombstone: qualified(TOMBSTONES, naming),
+  };
+}
+
+/** Creates our tables where they are missing. */
+export function createOwnTables(own: OwnTables, dialect: Dialect): string[] {
+  const [text, bigint, instant] = [dialect.type('text'), dialect.type('bigint'), dialect.type('timestamptz')];
+  const table = (name: string, columns: string) => `CREATE TABLE IF NOT EXISTS ${name} (${columns})`;
+  return [
+    table(
+      own.ledger,
+      `feed ${text}, source ${text} NOT NULL, scope ${text} NOT NULL, group_id ${text} NOT NULL, table_name ${text} NOT NULL, files ${bigint}, rows_read ${bigint}, inserted ${bigint}, updated ${bigint}, deleted ${bigint}, rejected ${bigint}, digest ${text}, tool_version ${text}, merge_key ${text}, merge_mode ${text}, applied_at ${instant}, PRIMARY KEY (source, scope, group_id, table_name)`,
+    ),
+    table(
+      own.table,
+      `target ${text} NOT NULL, table_name ${text} NOT NULL, source ${text}, merge_key ${text}, merge_mode ${text}, parent ${text}, version ${bigint}, PRIMARY KEY (target)`,
+    ),
+    table(
+      own.ddl,
+      `source ${text} NOT NULL, uri ${text} NOT NULL, etag ${text} NOT NULL, modified ${text}, applied_at ${instant}, PRIMARY KEY (source, uri, etag)`,
+    ),
+    table(
+      own.tombstone,
+      `target ${text} NOT NULL, key_text ${text} NOT NULL, order_text ${text}, deleted_at ${instant}, PRIMARY KEY (target, key_text)`,
+    ),
+  ];
+}
+
+/** A group as the ledger knows it. */
+export interface LedgerGroup {
+  readonly feed: string;
+  readonly source: string;
+  readonly scope: string;
+  readonly group: string;
+  readonly after: string | null;
+  readonly digest: string;
+}
+
+/** What one row of the ledger says besides its group. */
+export interface LedgerEntry {
+  /** Empty for the group as a whole. */
+  readonly table: string;
+  readonly files: number;
+  readonly read: number;
+  readonly rejected: number;
+  readonly key: readonly string[] | undefined;
+  readonly mode: string | undefined;
+  /** Its number in the counts; undefined: all tables together. */
+  readonly n: number | undefined;
+}
+
+// Group ids are whole numbers of any size, or dates: of equal length after leading zeros are gone, text order is
+// their order. (Vendors' ids; `9 < 10`.)
+const newestFirst = (dialect: Dialect) =>
+  `length(ltrim(group_id, '0')) DESC, ${dialect.bytewise(`ltrim(group_id, '0')`)} DESC`;
+
+/** The same order for ids at hand. */
+export function compareGroups(a: string, b: string): number {
+  const [x, y] = [a.replace(/^0+/, ''), b.replace(/^0+/, '')];
+  if (x.length !== y.length) return x.length - y.length;
+  return x === y ? 0 : x < y ? -1 : 1;
+}
+
+function scopeIs({ source, scope }: LedgerGroup, dialect: Dialect): string {
+  return `source = ${dialect.literal(source)} AND scope = ${dialect.literal(scope)}`;
+}
+
+/** Whether a table of a group (empty: the group itself) has not been applied yet. */
+export function isNew(group: LedgerGroup, table: string, own: OwnTables, dialect: Dialect): string {
+  return `NOT EXISTS (SELECT 1 FROM ${own.ledger} WHERE ${scopeIs(group, dialect)} AND group_id = ${dialect.literal(group.group)} AND table_name = ${dialect.literal(table)})`;
+}
+
+/** Fails if the stream skips groups: a group that is new must follow the newest one of its scope. */
+export function checkCursor(group: LedgerGroup, own: OwnTables, dialect: Dialect): string {
+  const newest = `(SELECT group_id FROM ${own.ledger} WHERE ${scopeIs(group, dialect)} ORDER BY ${newestFirst(dialect)} LIMIT 1)`;
+  const after =
+    group.after === null
+      ? `coalesce(${newest}, '') <> ''`
+      : `coalesce(${newest}, '') <> ${dialect.literal(group.after)}`;
+  const said = group.after === null ? 'at its first group' : `after ${group.after}`;
+  return dialect.check(
+    `SELECT CASE WHEN ${isNew(group, '', own, dialect)} AND ${after} THEN ${dialect.literal(`cursor of ${group.scope} is `)} || coalesce(${newest}, 'not set') || ${dialect.literal(`, stream starts ${said} (group ${group.group}); --allow-gap takes it all the same`)} END`,
+  );
+}
+
+/** Writes one row of the ledger. */
+export function insertLedger(
+  group: LedgerGroup,
+  entry: LedgerEntry,
+  {
+    own,
+    counts,
+    dialect,
+    guard,
+    toolVersion,
+  }: {
+    readonly own: OwnTables;
+    readonly counts: string;
+    readonly dialect: Dialect;
+    readonly guard: string | undefined;
+    readonly toolVersion: string;
+  },
+): string {
+  const quote = (text: string | undefined) => (text === undefined ? 'NULL' : dialect.literal(text));
+  const sum = (column: string) => `coalesce(sum(c.${column}), 0)`;
+  const of = entry.n === undefined ? '' : ` WHERE c.n = ${entry.n}`;
+  const columns =
+    'feed, source, scope, group_id, table_name, files, rows_read, inserted, updated, deleted, rejected, digest, tool_version, merge_key, merge_mode, applied_at';
+  const values = [
+    quote(group.feed),
+    quote(group.source),
+    quote(group.scope),
+    quote(group.group),
+    quote(entry.table),
+    entry.files,
+    entry.read,
+    'q.inserted',
+    'q.updated',
+    'q.deleted',
+    entry.rejected,
+    quote(group.digest),
+    quote(toolVersion),
+    quote(entry.key?.join(',')),
+    quote(entry.mode),
+    'CURRENT_TIMESTAMP',
+  ];
+  return `INSERT INTO ${own.ledger} (${columns}) SELECT ${values.join(', ')} FROM (SELECT ${sum('inserted')} AS inserted, ${sum('updated')} AS updated, ${sum('deleted')} AS deleted FROM ${counts} c${of}) q${guard === undefined ? '' : ` WHERE ${guard}`}`;
+}
+
+/** Notes a schema script as applied. */
+export function insertDdl(line: DdlLine, source: string, own: OwnTables, dialect: Dialect): string {
+  const [from, uri, etag] = [source, line.uri, line.etag].map((text) => dialect.literal(text)) as [
+    string,
+    string,
+    string,
+  ];
+  return `INSERT INTO ${own.ddl} (source, uri, etag, modified, applied_at) SELECT ${from}, ${uri}, ${etag}, ${dialect.literal(line.modified)}, CURRENT_TIMESTAMP WHERE NOT EXISTS (SELECT 1 FROM ${own.ddl} WHERE source = ${from} AND uri = ${uri} AND etag = ${etag})`;
+}
+
+/** What is kept of a table: how it is merged. */
+export interface TableEntry {
+  readonly target: string;
+  readonly table: string;
+  readonly source: string;
+  readonly key: readonly string[];
+  readonly mode: string;
+  readonly parent: string | undefined;
+}
+
+/** Fails if a table was merged in another way before, which its rows would not survive; notes a new one. */
+export function rememberTable(entry: TableEntry, own: OwnTables, dialect: Dialect): string[] {
+  const quote = (text: string) => dialect.literal(text);
+  const key = entry.key.join(',');
+  const is = `target = ${quote(entry.target)}`;
+  const before = `coalesce(merge_mode, '') || ' by ' || coalesce(merge_key, '')`;
+  return [
+    dialect.check(
+      `SELECT ${quote(`table ${entry.table}: expected the merge used so far, `)} || ${before} || ${quote(`, found ${entry.mode} by ${key}: a changed catalog needs brigade reload`)} FROM ${own.table} WHERE ${is} AND (coalesce(merge_mode, '') <> ${quote(entry.mode)} OR coalesce(merge_key, '') <> ${quote(key)})`,
+    ),
+    `INSERT INTO ${own.table} (target, table_name, source, merge_key, merge_mode, parent) SELECT ${quote(entry.target)}, ${quote(entry.table)}, ${quote(entry.source)}, ${quote(key)}, ${quote(entry.mode)}, ${entry.parent === undefined ? 'NULL' : quote(entry.parent)} WHERE NOT EXISTS (SELECT 1 FROM ${own.table} WHERE ${is})`,
+  ];
+}
+
+/** The newest group of every table of every scope, that of the scope itself (table empty) first. */
+export function selectState(own: OwnTables, dialect: Dialect): string {
+  const text = dialect.type('text');
+  return `SELECT feed, source, scope, table_name, group_id, CAST(files AS ${text}) AS files, CAST(rows_read AS ${text}) AS rows_read, CAST(applied_at AS ${text}) AS applied_at FROM (SELECT l.*, row_number() OVER (PARTITION BY source, scope, table_name ORDER BY ${newestFirst(dialect)}) AS place FROM ${own.ledger} l) l WHERE place = 1 ORDER BY source, scope, table_name`;
+}

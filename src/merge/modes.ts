@@ -1,0 +1,140 @@
+/**
+ * One room per merge mode: the statements of the apply phase for one table, DML only, in order. What happens to which
+ * row is decided first, in the work table; then the target changes.
+ */
+
+import { ROW } from './engine.ts';
+import {
+  checkConflicts,
+  checkLoss,
+  checkNullKeys,
+  countWork,
+  deletes,
+  deleteWork,
+  ids,
+  insertWork,
+  type Merge,
+  newestFirst,
+  older,
+  same,
+  updateWork,
+  where,
+  winners,
+} from './statement.ts';
+import { buryWork, tombstoneJoin, tombstoneOlder } from './tombstone.ts';
+import { dropOldVersions, liveVersion } from './version.ts';
+
+/** Inserts everything that is staged. */
+export function append(merge: Merge): string[] {
+  return [
+    `INSERT INTO ${merge.counts} SELECT ${merge.n}, count(*), 0, 0 FROM ${merge.source} s`,
+    `INSERT INTO ${merge.target} (${ids(merge.columns)}) SELECT ${ids(merge.columns, 's.')} FROM ${merge.source} s`,
+  ];
+}
+
+/** The newest staged row of a key replaces the target's, unless that one is newer still. */
+export function upsert(merge: Merge): string[] {
+  const { dialect, key, order } = merge;
+  const hard = merge.hardDeletes && merge.flag !== undefined ? merge.flag : undefined;
+  const columns = [...key, ...order, ...(hard === undefined ? [] : [hard])];
+  const staged = winners(merge, newestFirst(dialect, order, 'x'), columns, liveVersion(merge, 'x'));
+  const inTarget = `t.${key[0]!.id} IS NOT NULL`;
+  const buried = hard === undefined || order.length === 0 ? undefined : tombstoneJoin(merge, 's');
+  const action = [
+    ...(order.length === 0 ? [] : [`WHEN ${inTarget} AND ${older(dialect, order, 's', 't')} THEN 'n'`]),
+    ...(buried === undefined ? [] : [`WHEN ${tombstoneOlder(merge, 's')} THEN 'n'`]),
+    ...(hard === undefined
+      ? []
+      : [`WHEN ${deletes(hard, 's')} THEN CASE WHEN ${inTarget} THEN 'd' ELSE 'x' END`]),
+    `WHEN ${inTarget} THEN 'u'`,
+  ];
+  return [
+    ...checkNullKeys(merge),
+    ...checkConflicts(merge),
+    ...dropOldVersions(merge),
+    `INSERT INTO ${merge.work} SELECT q.${ROW}, min(q._brigade_action), ${ids(key, 'q.')} FROM (SELECT s.${ROW}, ${ids(key, 's.')}, CASE ${action.join(' ')} ELSE 'i' END AS _brigade_action FROM ${staged} s LEFT JOIN ${merge.target} t ON ${same(key, 't', 's')}${buried ?? ''}) q GROUP BY q.${ROW}, ${ids(key, 'q.')}`,
+    ...analyzed(merge),
+    countWork(merge),
+    ...(hard === undefined
+      ? []
+      : [...checkLoss(merge, countOf(merge, `'d'`)), ...buryWork(merge), deleteWork(merge, `'d'`)]),
+    ...updateWork(merge),
+    insertWork(merge, `'i'`),
+  ];
+}
+
+/**
+ * Zenoti's facts. Of each key the highest batch in which it occurs counts: if that has rows that do not delete, the
+ * last of them is inserted, else the key is deleted. Keys being inserted are removed first, since the vendor's own
+ * statements double them on a replay.
+ */
+export function deleteInsert(merge: Merge): string[] {
+  const { dialect, key, flag, order } = merge;
+  const columns = [...key, ...order, ...(flag === undefined ? [] : [flag])];
+  const staying = flag === undefined ? [] : [`CASE WHEN ${deletes(flag, 'x')} THEN 1 ELSE 0 END`];
+  const staged = winners(
+    merge,
+    ['x._brigade_batch DESC', ...staying, ...newestFirst(dialect, order, 'x')],
+    columns,
+  );
+  const gone = flag === undefined ? 'FALSE' : deletes(flag, 's');
+  // An update leaves columns alone that the file does not have; a key that the target has twice is healed.
+  const replaced = merge.wholeRows ? `'r'` : `CASE WHEN count(t.${key[0]!.id}) > 1 THEN 'r' ELSE 'u' END`;
+  return [
+    ...checkNullKeys(merge),
+    `INSERT INTO ${merge.work} SELECT s.${ROW}, CASE WHEN ${gone} THEN CASE WHEN count(t.${key[0]!.id}) > 0 THEN 'd' ELSE 'x' END WHEN count(t.${key[0]!.id}) = 0 THEN 'i' ELSE ${replaced} END, ${ids(key, 's.')} FROM ${staged} s LEFT JOIN ${merge.target} t ON ${same(key, 't', 's')} GROUP BY s.${ROW}, ${ids(key, 's.')}${flag === undefined ? '' : `, s.${flag.id}`}`,
+    ...analyzed(merge),
+    countWork(merge),
+    deleteWork(merge, `'r', 'd'`),
+    ...(merge.wholeRows ? [] : updateWork(merge)),
+    insertWork(merge, `'i', 'r'`),
+  ];
+}
+
+/**
+ * The table's contents become the staged rows, one per key where there is a key. The table itself stays, with its
+ * grants, views and indexes.
+ */
+export function replace(merge: Merge): string[] {
+  const { key, target } = merge;
+  const empty = `DELETE FROM ${target}${where(merge.guard)}`;
+  const total = `(SELECT count(*) FROM ${target})`;
+  if (merge.source === undefined) {
+    return [
+      ...checkLoss(merge, total),
+      `INSERT INTO ${merge.counts} SELECT ${merge.n}, 0, 0, ${total}${where(merge.guard)}`,
+      empty,
+    ];
+  }
+  if (key.length === 0) {
+    const staged = `(SELECT count(*) FROM ${merge.source} s)`;
+    return [
+      ...checkLoss(merge, `${total} - ${staged}`),
+      `INSERT INTO ${merge.counts} SELECT ${merge.n}, ${staged}, 0, ${total}${where(merge.guard)}`,
+      empty,
+      `INSERT INTO ${target} (${ids(merge.columns)}) SELECT ${ids(merge.columns, 's.')} FROM ${merge.source} s`,
+    ];
+  }
+  const { dialect, order, flag } = merge;
+  const hard = merge.hardDeletes ? flag : undefined;
+  const columns = [...key, ...order, ...(hard === undefined ? [] : [hard])];
+  const staged = winners(merge, newestFirst(dialect, order, 'x'), columns, liveVersion(merge, 'x'));
+  const lost = `(SELECT count(*) FROM ${target} t WHERE NOT EXISTS (SELECT 1 FROM ${merge.work} w WHERE ${same(key, 'w', 't')}))`;
+  return [
+    ...checkNullKeys(merge),
+    ...checkConflicts(merge),
+    `INSERT INTO ${merge.work} SELECT s.${ROW}, CASE WHEN EXISTS (SELECT 1 FROM ${target} t WHERE ${same(key, 't', 's')}) THEN 'u' ELSE 'i' END, ${ids(key, 's.')} FROM ${staged} s${where(hard === undefined ? undefined : `NOT (${deletes(hard, 's')})`)}`,
+    ...analyzed(merge),
+    ...checkLoss(merge, lost),
+    countWork(merge, lost),
+    empty,
+    insertWork(merge, `'i', 'u'`),
+  ];
+}
+
+export function analyzed(merge: Merge): string[] {
+  return merge.dialect.analyze === undefined ? [] : [merge.dialect.analyze(merge.work)];
+}
+function countOf(merge: Merge, actions: string): string {
+  return `(SELECT count(*) FROM ${merge.work} w WHERE w._brigade_action IN (${actions}))`;
+}

@@ -1,0 +1,51 @@
+import type { Dialect } from '../dialects/dialect.ts';
+import { mismatch } from '../errors.ts';
+
+/** How the target calls things. */
+export interface Naming {
+  readonly dialect: Dialect;
+  readonly schema: string;
+  /** `{table}`, `{source}`, `{feed}`, `{integration}` (the scope up to its last `/`). */
+  readonly template: string | undefined;
+  readonly nameCase: 'keep' | 'lower';
+}
+
+/** Where a table stands in its stream. */
+export interface Place {
+  readonly feed: string | undefined;
+  readonly source: string | undefined;
+  readonly scope: string | undefined;
+}
+
+/** What the target calls a table; undefined while the template asks for something that the stream has not said yet. */
+export function targetName(table: string, place: Place, naming: Naming): string | undefined {
+  const template = naming.template ?? (place.feed === 'stitch' ? '{integration}__{table}' : '{table}');
+  const words: Readonly<Record<string, string | undefined>> = {
+    table,
+    source: place.source,
+    feed: place.feed,
+    integration: place.scope?.includes('/')
+      ? place.scope.slice(0, place.scope.lastIndexOf('/'))
+      : place.scope,
+  };
+  let complete = true;
+  const name = template.replace(/\{(\w+)\}/g, (text, word: string) => {
+    if (!Object.hasOwn(words, word)) {
+      throw mismatch('--target-name', '{table}, {source}, {feed} or {integration}', text);
+    }
+    if (words[word] === undefined) complete = false;
+    return words[word] ?? '';
+  });
+  return complete ? columnName(name, naming) : undefined;
+}
+
+/** What the target calls a column. */
+export function columnName(name: string, naming: Pick<Naming, 'nameCase'>): string {
+  return naming.nameCase === 'lower' ? name.toLowerCase() : name;
+}
+
+/** A name of the target, qualified and quoted. */
+export function qualified(name: string, naming: Pick<Naming, 'dialect' | 'schema'>): string {
+  const { dialect, schema } = naming;
+  return `${dialect.identifier(schema)}.${dialect.identifier(name)}`;
+}

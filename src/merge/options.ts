@@ -1,0 +1,36 @@
+import type { Catalog } from '../catalog.ts';
+
+/** The options that `load` and `to-sql` share; the names are those of the flags. */
+export interface MergeOptions {
+  readonly catalog?: Catalog;
+  /** Default: the dialect's (`public`, `main`). */
+  readonly schema?: string;
+  /** Default: `{table}`; for stitch `{integration}__{table}`. */
+  readonly targetName?: string;
+  /** Default: `lower` for postgres, `keep` for duckdb. */
+  readonly nameCase?: 'keep' | 'lower';
+  /** Default: `soft`: a deleted row stays, with its delete flag. */
+  readonly deletes?: 'soft' | 'hard';
+  /** Percent of a table's rows a full delivery or hard deletes may take away. Default: 50. */
+  readonly maxDelete?: number;
+  /** Apply a stream that does not start at the cursor. */
+  readonly allowGap?: boolean;
+  /** Refuse a group of which fewer or more rows arrived than were read from its files. */
+  readonly strictCounts?: boolean;
+  /** Zenoti: the statements of its sample code, per logid, to the letter. */
+  readonly vendorExact?: boolean;
+}
+
+/** How one group went. */
+export interface GroupReport {
+  readonly name: string;
+  readonly tables: number;
+  readonly read: number;
+  readonly inserted: number;
+  readonly updated: number;
+  readonly deleted: number;
+  readonly rejected: number;
+  readonly seconds: number;
+  /** False: the ledger had it already, nothing was changed. */
+  readonly applied: boolean;
+}

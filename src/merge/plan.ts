@@ -1,0 +1,203 @@
+/** From what was staged to what the target must look like and how each table is merged. */
+
+import { type Catalog, catalogTable } from '../catalog.ts';
+import type { Dialect, TableChange, TargetColumn } from '../dialects/dialect.ts';
+import { mismatch } from '../errors.ts';
+import type { MergeMode } from '../wire/types.ts';
+import { BATCH, ROW, SHAPE } from './engine.ts';
+import { type ColumnType, decimalDigits, joinTypes } from './lattice.ts';
+import { type StagedColumn, type StagedTable, settledType, stageType } from './staged.ts';
+import type { MergeColumn } from './statement.ts';
+
+/** A staged column and the type it has from now on, in the target as in the merge. */
+export interface PlannedColumn {
+  readonly column: StagedColumn;
+  /** Of the target; undefined: nothing but NULLs, and the target does not have it. */
+  readonly type: ColumnType | undefined;
+}
+
+export interface TablePlan {
+  readonly columns: readonly PlannedColumn[];
+  /** Statements that make the target's columns fit. */
+  readonly ddl: readonly string[];
+  readonly wholeRows: boolean;
+}
+
+/** The mode of a table; what `full` means for it is said apart. */
+export function modeOf(table: StagedTable): MergeMode {
+  return (
+    table.line.merge ??
+    ((table.line.key ?? []).length > 0 || table.line.parent !== undefined ? 'upsert' : 'append')
+  );
+}
+
+/** What holds the values of a column of the target and those that are staged. */
+export function widened(existing: ColumnType, staged: ColumnType): ColumnType {
+  // What a user keeps as text or JSON stays that.
+  if (existing === 'text' || existing === 'json') return existing;
+  return joinTypes(existing, staged);
+}
+
+/**
+ * Plans one table. `existing`: the target's columns, null when there is no such table, undefined when that cannot be
+ * known. `hints`: types that columns must at least have, by wire name.
+ */
+export function planTable(
+  table: StagedTable,
+  existing: readonly TargetColumn[] | null | undefined,
+  target: string,
+  dialect: Dialect,
+  hints: ReadonlyMap<string, ColumnType>,
+): TablePlan {
+  const fold = (name: string) => (dialect.foldsCase ? name.toLowerCase() : name);
+  const known = new Map((existing ?? []).map((column) => [fold(column.name), column]));
+  const columns: PlannedColumn[] = [];
+  const add: { name: string; type: ColumnType }[] = [];
+  const widen: { name: string; from: ColumnType; to: ColumnType }[] = [];
+  for (const column of table.columns.values()) {
+    let type = settledType(column, dialect);
+    const hint = hints.get(column.name);
+    if (hint !== undefined) type = type === undefined ? hint : joinTypes(type, hint);
+    const there = known.get(fold(column.target));
+    if (there !== undefined) {
+      const from = there.type;
+      if (from !== undefined) {
+        const to = type === undefined ? from : widened(from, type);
+        if (to !== from) {
+          checkWidth(table, column, to, dialect);
+          widen.push({ name: there.name, from, to });
+        }
+        type = to;
+      }
+    } else if (type !== undefined) {
+      checkWidth(table, column, type, dialect);
+      add.push({ name: column.target, type });
+    }
+    columns.push({ column, type });
+  }
+  const staged = new Set(
+    columns.filter(({ type }) => type !== undefined).map(({ column }) => fold(column.target)),
+  );
+  const always = [...table.columns.values()].every((column) => column.shapes.size === table.shapes);
+  const wholeRows = always && existing !== undefined && [...known.keys()].every((name) => staged.has(name));
+  return {
+    columns,
+    wholeRows,
+    ddl: change(table, existing, { table: target, add, widen, ifMissing: false }, dialect),
+  };
+}
+
+function change(
+  table: StagedTable,
+  existing: readonly TargetColumn[] | null | undefined,
+  wanted: TableChange,
+  dialect: Dialect,
+): string[] {
+  if (existing !== null && existing !== undefined) return [...dialect.alter(wanted)];
+  if (wanted.add.length === 0) return [];
+  const columns = wanted.add.map(({ name, type }) => `${dialect.identifier(name)} ${dialect.type(type)}`);
+  const create = `CREATE TABLE IF NOT EXISTS ${wanted.table} (${columns.join(', ')})`;
+  const index = indexOf(table, wanted, dialect);
+  // Where the table may be there already, in an older form, what it lacks is added.
+  return existing === null
+    ? [create, ...index]
+    : [create, ...dialect.alter({ ...wanted, ifMissing: true }), ...index];
+}
+
+function indexOf(table: StagedTable, wanted: TableChange, dialect: Dialect): string[] {
+  if (dialect.keyIndex === undefined) return [];
+  const isChild = table.line.parent !== undefined;
+  const names = (table.line.key ?? []).filter(
+    (name) => !isChild || name.toLowerCase().startsWith('_sdc_source_key_'),
+  );
+  const targets = names.map((name) => table.columns.get(name)?.target);
+  if (targets.length === 0 || targets.some((name) => !wanted.add.some((column) => column.name === name)))
+    return [];
+  return [
+    dialect.keyIndex(
+      wanted.table,
+      `${table.target}_brigade_key`,
+      targets.map((name) => dialect.identifier(name!)),
+    ),
+  ];
+}
+
+function checkWidth(table: StagedTable, column: StagedColumn, type: ColumnType, dialect: Dialect): void {
+  const digits = decimalDigits(type);
+  if (digits !== undefined && digits.precision > dialect.maxDecimalDigits) {
+    throw mismatch(
+      `table ${table.name} column ${column.name}`,
+      `numbers of at most ${dialect.maxDecimalDigits} digits (or its type in the catalog)`,
+      type,
+    );
+  }
+}
+
+/** The staged columns as the statements of a merge name them. */
+export function mergeColumns(table: StagedTable, plan: TablePlan, dialect: Dialect): MergeColumn[] {
+  return plan.columns.flatMap(({ column, type }) =>
+    type === undefined
+      ? []
+      : [
+          {
+            id: dialect.identifier(column.target),
+            name: column.name,
+            type,
+            shapes: column.shapes.size === table.shapes ? undefined : [...column.shapes],
+          },
+        ],
+  );
+}
+
+/** The staged rows, every column of the type it has in the target, as something to select from. */
+export function sourceOf(table: StagedTable, plan: TablePlan, dialect: Dialect): string | undefined {
+  if (!table.created) return undefined;
+  if (plan.columns.every(({ column, type }) => type === undefined || type === stageType(column))) {
+    if (plan.columns.every(({ column }) => column.observed === undefined)) return table.stage;
+  }
+  const list = plan.columns.flatMap(({ column, type }) => {
+    if (type === undefined) return [];
+    const id = dialect.identifier(column.target);
+    const from = column.observed === undefined ? stageType(column) : 'staged text';
+    return [from === type ? id : `${dialect.cast(id, from, type)} AS ${id}`];
+  });
+  return `(SELECT ${[ROW, BATCH, SHAPE, ...list].join(', ')} FROM ${table.stage})`;
+}
+
+/** Columns by the names that key, order and flags give. Throws `UserError` for one that is not there. */
+export function namedColumns(
+  table: StagedTable,
+  columns: readonly MergeColumn[],
+  names: readonly string[],
+  member: string,
+): MergeColumn[] {
+  return names.map((name) => {
+    const found = columns.find((column) => column.name === name);
+    if (found === undefined) {
+      const there = table.columns.has(name) ? 'only NULLs in it' : 'no such column';
+      throw mismatch(`table ${table.name}`, `the column ${name} of its ${member}`, there);
+    }
+    return found;
+  });
+}
+
+/** Text whose type nobody stated has no order that can be relied on: `9` comes after `10`. */
+export function checkOrder(
+  table: StagedTable,
+  order: readonly MergeColumn[],
+  catalog: Catalog | undefined,
+): void {
+  for (const { name, type } of order) {
+    const isGuess = table.columns.get(name)?.observed !== undefined && type === 'text';
+    if (
+      isGuess &&
+      !catalogTable(catalog, table.name).order?.some((given) => given.toLowerCase() === name.toLowerCase())
+    ) {
+      throw mismatch(
+        `table ${table.name} column ${name}`,
+        'an order of numbers or times (or, in the catalog, the column in "order" to have text compared)',
+        'text',
+      );
+    }
+  }
+}

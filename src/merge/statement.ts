@@ -1,0 +1,205 @@
+/** The pieces that the statements of all modes are made of. */
+
+import type { Dialect } from '../dialects/dialect.ts';
+import { BATCH, ROW, SHAPE } from './engine.ts';
+import type { ColumnType } from './lattice.ts';
+
+/** A column that is staged, as the target has it. */
+export interface MergeColumn {
+  /** Quoted. */
+  readonly id: string;
+  /** The wire's name, for messages. */
+  readonly name: string;
+  readonly type: ColumnType;
+  /** The sets of columns that have it; undefined: all of them. */
+  readonly shapes: readonly number[] | undefined;
+}
+
+/** All that a mode needs to write the statements of one table. */
+export interface Merge {
+  readonly dialect: Dialect;
+  readonly n: number;
+  /** The wire's name. */
+  readonly table: string;
+  /** Qualified and quoted. */
+  readonly target: string;
+  /** The same, unquoted, as our own tables keep it. */
+  readonly targetName: string;
+  /** In the order in which they were met. */
+  readonly columns: readonly MergeColumn[];
+  readonly key: readonly MergeColumn[];
+  readonly order: readonly MergeColumn[];
+  readonly flag: MergeColumn | undefined;
+  readonly version: MergeColumn | undefined;
+  /** The staged rows with typed columns, as something to select from; undefined when nothing is staged. */
+  readonly source: string | undefined;
+  /** Quoted: which staged rows do what (see `createWork`). */
+  readonly work: string;
+  /** Qualified names of our own tables. */
+  readonly own: OwnTables;
+  /** Quoted: counts per table (see `createCounts`). */
+  readonly counts: string;
+  /** The staged rows hold every column that the target has. */
+  readonly wholeRows: boolean;
+  readonly hardDeletes: boolean;
+  readonly stopOnConflict: boolean;
+  readonly maxDeletePercent: number;
+  /** What holds where a statement may change anything at all; undefined: it does. */
+  readonly guard: string | undefined;
+}
+
+export interface OwnTables {
+  readonly ledger: string;
+  readonly table: string;
+  readonly ddl: string;
+  readonly tombstone: string;
+}
+
+/** `a.x = b.x AND …` */
+export function same(columns: readonly Pick<MergeColumn, 'id'>[], a: string, b: string): string {
+  return columns.map(({ id }) => `${a}.${id} = ${b}.${id}`).join(' AND ');
+}
+
+export const ids = (columns: readonly Pick<MergeColumn, 'id'>[], of = ''): string =>
+  columns.map(({ id }) => of + id).join(', ');
+
+/** ` WHERE a AND b`, without what is undefined. */
+export function where(...conditions: readonly (string | undefined)[]): string {
+  const given = conditions.filter((condition) => condition !== undefined);
+  return given.length === 0 ? '' : ` WHERE ${given.join(' AND ')}`;
+}
+
+/** Whether a row is one that deletes. */
+export function deletes(flag: MergeColumn, of: string): string {
+  const x = `${of}.${flag.id}`;
+  if (flag.type === 'boolean') return `coalesce(${x}, FALSE)`;
+  if (/^(int|bigint|decimal)/.test(flag.type)) return `coalesce(${x}, 0) <> 0`;
+  return `${x} IS NOT NULL`;
+}
+
+// Text compares by its bytes, as `dedupe` does, not by the database's collation.
+export function comparable(dialect: Dialect, column: MergeColumn, of: string): string {
+  const x = `${of}.${column.id}`;
+  if (column.type === 'json') return dialect.bytewise(`CAST(${x} AS ${dialect.type('text')})`);
+  return column.type === 'text' ? dialect.bytewise(x) : x;
+}
+
+/** `ORDER BY` from newest to oldest, NULL last. */
+export function newestFirst(dialect: Dialect, order: readonly MergeColumn[], of: string): string[] {
+  return order.map((column) => `${comparable(dialect, column, of)} DESC NULLS LAST`);
+}
+
+/** Whether `a` is older than `b`: NULL is older than anything, equal is not older. */
+export function older(dialect: Dialect, order: readonly MergeColumn[], a: string, b: string): string {
+  const [first, ...rest] = order;
+  if (first === undefined) return 'FALSE';
+  const [x, y] = [comparable(dialect, first, a), comparable(dialect, first, b)];
+  const less = `(${y} IS NOT NULL AND (${x} IS NULL OR ${x} < ${y}))`;
+  if (rest.length === 0) return less;
+  return `(${less} OR ((${x} = ${y} OR (${x} IS NULL AND ${y} IS NULL)) AND ${older(dialect, rest, a, b)}))`;
+}
+
+/** One row per key of what is staged: the first in the given order. The alias `s` names its rows. */
+export function winners(
+  merge: Merge,
+  orderBy: readonly string[],
+  columns: readonly MergeColumn[],
+  condition?: string,
+): string {
+  const list = [...new Set(columns.map(({ id }) => id))].map((id) => `x.${id}`).join(', ');
+  return `(SELECT * FROM (SELECT x.${ROW}, ${list}, row_number() OVER (PARTITION BY ${ids(merge.key, 'x.')} ORDER BY ${[...orderBy, `x.${BATCH} DESC`, `x.${ROW} DESC`].join(', ')}) AS _brigade_rank FROM ${merge.source} x${where(condition)}) x WHERE x._brigade_rank = 1)`;
+}
+
+/**
+ * What becomes of staged rows and of the target's, decided before anything changes: `i` inserts, `u` updates one row,
+ * `r` replaces the rows of its key, `d` deletes, `x` would delete what is not there, `n` does nothing.
+ */
+export function createWork(work: string, key: readonly MergeColumn[], dialect: Dialect): string {
+  const columns = key.map(({ id, type }) => `, ${id} ${dialect.type(type)}`).join('');
+  return `CREATE TEMPORARY TABLE ${work} (${ROW} ${dialect.type('bigint')}, _brigade_action ${dialect.type('text')}${columns})`;
+}
+
+export function createCounts(counts: string, dialect: Dialect): string {
+  const bigint = dialect.type('bigint');
+  return `CREATE TEMPORARY TABLE ${counts} (n ${bigint}, inserted ${bigint}, updated ${bigint}, deleted ${bigint})`;
+}
+
+/** Notes what the actions of the work table come to. */
+export function countWork(merge: Merge, alsoDeleted = '0'): string {
+  const sum = (actions: string) =>
+    `coalesce(sum(CASE WHEN _brigade_action IN (${actions}) THEN 1 ELSE 0 END), 0)`;
+  return `INSERT INTO ${merge.counts} SELECT ${merge.n}, ${sum(`'i'`)}, ${sum(`'u', 'r'`)}, ${sum(`'d'`)} + ${alsoDeleted} FROM ${merge.work}`;
+}
+
+/** Inserts staged rows whose action is one of these. */
+export function insertWork(merge: Merge, actions: string): string {
+  return `INSERT INTO ${merge.target} (${ids(merge.columns)}) SELECT ${ids(merge.columns, 's.')} FROM ${merge.source} s JOIN ${merge.work} w ON w.${ROW} = s.${ROW} WHERE w._brigade_action IN (${actions})`;
+}
+
+/** Deletes the target's rows whose key has one of these actions. */
+export function deleteWork(merge: Merge, actions: string): string {
+  return `DELETE FROM ${merge.target} AS t WHERE EXISTS (SELECT 1 FROM ${merge.work} w WHERE w._brigade_action IN (${actions}) AND ${same(merge.key, 'w', 't')})`;
+}
+
+/** Updates the target's rows whose key has the action `u`; a column that a staged row does not have keeps its value. */
+export function updateWork(merge: Merge): string[] {
+  const changed = merge.columns.filter((column) => !merge.key.some(({ id }) => id === column.id));
+  if (changed.length === 0) return [];
+  const sets = changed.map(({ id, shapes }) => {
+    if (shapes === undefined) return `${id} = s.${id}`;
+    return `${id} = CASE WHEN s.${SHAPE} IN (${shapes.join(', ')}) THEN s.${id} ELSE t.${id} END`;
+  });
+  return [
+    `UPDATE ${merge.target} AS t SET ${sets.join(', ')} FROM (SELECT x.* FROM ${merge.source} x JOIN ${merge.work} w ON w.${ROW} = x.${ROW} WHERE w._brigade_action = 'u') s WHERE ${same(merge.key, 't', 's')}`,
+  ];
+}
+
+/** Fails if a key column holds NULL. */
+export function checkNullKeys(merge: Merge): string[] {
+  return merge.key.map(({ id, name }) => {
+    const message = merge.dialect.literal(
+      `table ${merge.table}: expected a value in key column ${name}, found NULL in `,
+    );
+    const text = merge.dialect.type('text');
+    return merge.dialect.check(
+      `SELECT CASE WHEN count(*) > 0 THEN ${message} || CAST(count(*) AS ${text}) || ' rows' END FROM ${merge.source} s WHERE s.${id} IS NULL`,
+    );
+  });
+}
+
+/** Fails if one batch holds two different rows of a key and nothing says which is the newer one. */
+export function checkConflicts(merge: Merge): string[] {
+  if (!merge.stopOnConflict || merge.order.length > 0) return [];
+  const { dialect, key } = merge;
+  const rest = merge.columns.filter((column) => !key.some(({ id }) => id === column.id));
+  if (rest.length === 0) return [];
+  const text = dialect.type('text');
+  const example = key
+    .map(({ id, name }) => `${dialect.literal(`${name} `)} || CAST(c.${id} AS ${text})`)
+    .join(` || ', ' || `);
+  const doubled = `SELECT x.${BATCH}, ${ids(key, 'x.')} FROM ${merge.source} x GROUP BY x.${BATCH}, ${ids(key, 'x.')} HAVING count(*) > 1`;
+  const different = `SELECT ${ids(key, 's.')} FROM ${merge.source} s JOIN (${doubled}) d ON d.${BATCH} = s.${BATCH} AND ${same(key, 'd', 's')} GROUP BY s.${BATCH}, ${ids(key, 's.')} HAVING count(DISTINCT ${dialect.rowText(rest.map(({ id }) => `s.${id}`))}) > 1`;
+  const message = dialect.literal(
+    `table ${merge.table}: expected one row per key (${key.map(({ name }) => name).join(', ')}) or an order to choose by, found different rows of `,
+  );
+  return [
+    dialect.check(
+      `SELECT ${message} || ${example} || '; is the key too narrow?' FROM (${different}) c ORDER BY ${ids(key, 'c.')} LIMIT 1`,
+    ),
+  ];
+}
+
+/** Fails if more of the target's keys would be lost than allowed. `lost`: a number in SQL. */
+export function checkLoss(merge: Merge, lost: string): string[] {
+  const percent = merge.maxDeletePercent;
+  if (percent >= 100) return [];
+  const { dialect } = merge;
+  const text = dialect.type('text');
+  const message = `${dialect.literal(`table ${merge.table}: expected to lose at most ${percent} % of its rows, found `)} || CAST(q.lost AS ${text}) || ' of ' || CAST(q.total AS ${text}) || ' to be deleted (--max-delete 100 allows it)'`;
+  const guard = merge.guard === undefined ? '' : ` AND ${merge.guard}`;
+  return [
+    dialect.check(
+      `SELECT CASE WHEN q.total > 0 AND (q.lost >= q.total OR (q.total > 1000 AND q.lost * 100 > ${percent} * q.total))${guard} THEN ${message} END FROM (SELECT ${lost} AS lost, (SELECT count(*) FROM ${merge.target}) AS total) q`,
+    ),
+  ];
+}

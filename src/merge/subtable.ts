@@ -1,0 +1,139 @@
+/**
+ * Subtables: rows cut from a parent's arrays. They are not merged by a key of their own; those stay that were cut from
+ * the very version of the parent that lives (equal source key and order), and all earlier ones of that parent go, also
+ * when the array is empty now.
+ */
+
+import { ROW } from './engine.ts';
+import { analyzed } from './modes.ts';
+import {
+  comparable,
+  ids,
+  insertWork,
+  type Merge,
+  type MergeColumn,
+  newestFirst,
+  older,
+  same,
+  where,
+} from './statement.ts';
+import { dropOldVersions, liveVersion } from './version.ts';
+
+const SOURCE_KEY = '_sdc_source_key_';
+
+export interface Subtable extends Merge {
+  /** Here `key` holds the source key only: the columns that name the parent's row. */
+  readonly key: readonly MergeColumn[];
+  /** The whole key, with the places in the arrays. */
+  readonly rowKey: readonly MergeColumn[];
+  /** Of the parent, if it is in this unit; its statements come first. */
+  readonly parent: Merge | undefined;
+  /** The delivery is the whole table. */
+  readonly full: boolean;
+}
+
+/** The columns of a subtable that hold its parent's key. */
+export function sourceKey<C extends { readonly name: string }>(columns: readonly C[]): C[] {
+  return columns.filter(({ name }) => name.toLowerCase().startsWith(SOURCE_KEY));
+}
+
+// The parent's key columns in the order of the subtable's source key.
+function parentKey(child: readonly MergeColumn[], parent: Merge): MergeColumn[] | undefined {
+  const found = child.map(({ name }) =>
+    parent.key.find((column) => SOURCE_KEY + column.name.toLowerCase() === name.toLowerCase()),
+  );
+  return found.every((column) => column !== undefined) && found.length === parent.key.length
+    ? found
+    : undefined;
+}
+
+function joined(child: readonly MergeColumn[], parent: readonly MergeColumn[], a: string, b: string): string {
+  return child.map(({ id }, i) => `${a}.${id} = ${b}.${parent[i]!.id}`).join(' AND ');
+}
+
+export function subtable(merge: Subtable): string[] {
+  const { parent, target, key } = merge;
+  const parentColumns =
+    parent === undefined || parent.source === undefined ? undefined : parentKey(key, parent);
+  const statements: string[] = [];
+  if (merge.source !== undefined) {
+    statements.push(...dropOldVersions(merge));
+    if (parentColumns !== undefined) statements.push(matching(merge, parent!, parentColumns));
+    if (!merge.full || parentColumns === undefined) statements.push(orphans(merge, parent, parentColumns));
+    statements.push(...analyzed(merge));
+  }
+  const gone = merge.full ? undefined : goneRows(merge, parentColumns);
+  const doomed = `(SELECT count(*) FROM ${target} t${where(gone, merge.guard)})`;
+  statements.push(
+    `INSERT INTO ${merge.counts} SELECT ${merge.n}, (SELECT count(*) FROM ${merge.work} w), 0, ${doomed}${where(merge.guard)}`,
+    `DELETE FROM ${target} AS t${where(gone, merge.guard)}`,
+  );
+  if (merge.source !== undefined) statements.push(insertWork(merge, `'i', 'o'`));
+  return statements;
+}
+
+/** Deletes the rows of a subtable that this unit does not mention, of the parents that it changes. */
+export function forsaken(
+  merge: Merge,
+  target: string,
+  columns: readonly { id: string; parent: string }[],
+): string {
+  const keys = columns.map(({ id, parent }) => `t.${id} = w.${parent}`).join(' AND ');
+  return `DELETE FROM ${target} AS t WHERE EXISTS (SELECT 1 FROM ${merge.work} w WHERE w._brigade_action IN ('i', 'u', 'r', 'd') AND ${keys})`;
+}
+
+// Rows of parents that live (action i, u, r), of the same version.
+function matching(merge: Subtable, parent: Merge, parentColumns: readonly MergeColumn[]): string {
+  const orders = merge.order.flatMap((column) => {
+    const of = parent.order.find(({ name }) => name === column.name);
+    return of === undefined ? [] : [{ own: column, of }];
+  });
+  const equal = orders.map(
+    ({ own, of }) => ` AND (x.${own.id} = p.${of.id} OR (x.${own.id} IS NULL AND p.${of.id} IS NULL))`,
+  );
+  const rank = `row_number() OVER (PARTITION BY ${ids(rowKeyOf(merge), 'x.')} ORDER BY x._brigade_batch DESC, x.${ROW} DESC)`;
+  return `INSERT INTO ${merge.work} SELECT q.${ROW}, 'i', ${ids(merge.key, 'q.')} FROM (SELECT x.${ROW}, ${ids(merge.key, 'x.')}, ${rank} AS _brigade_rank FROM ${merge.source} x JOIN (SELECT p.* FROM ${parent.source} p JOIN ${parent.work} w ON w.${ROW} = p.${ROW} WHERE w._brigade_action IN ('i', 'u', 'r')) p ON ${joined(merge.key, parentColumns, 'x', 'p')}${equal.join('')}${where(liveVersion(merge, 'x'))}) q WHERE q._brigade_rank = 1`;
+}
+
+// Rows whose parent is not in this unit: of each source key the newest, unless the target has newer ones.
+function orphans(
+  merge: Subtable,
+  parent: Merge | undefined,
+  parentColumns: readonly MergeColumn[] | undefined,
+): string {
+  const { dialect, order, key, target } = merge;
+  const columns = [...new Set([...key, ...order].map(({ id }) => id))].map((id) => `x.${id}`).join(', ');
+  const by = newestFirst(dialect, order, 'x');
+  const newest =
+    by.length === 0 ? '1' : `rank() OVER (PARTITION BY ${ids(key, 'x.')} ORDER BY ${by.join(', ')})`;
+  const place = `row_number() OVER (PARTITION BY ${[...rowKeyOf(merge), ...order].map((column) => comparable(dialect, column, 'x')).join(', ')} ORDER BY x._brigade_batch DESC, x.${ROW} DESC)`;
+  const alone =
+    parentColumns === undefined
+      ? undefined
+      : `NOT EXISTS (SELECT 1 FROM ${parent!.work} w WHERE ${joined(key, parentColumns, 'x', 'w')})`;
+  const current =
+    order.length === 0
+      ? undefined
+      : `NOT EXISTS (SELECT 1 FROM ${target} t WHERE ${same(key, 't', 'q')} AND ${older(dialect, order, 'q', 't')})`;
+  return `INSERT INTO ${merge.work} SELECT q.${ROW}, 'o', ${ids(key, 'q.')} FROM (SELECT x.${ROW}, ${columns}, ${newest} AS _brigade_newest, ${place} AS _brigade_place FROM ${merge.source} x${where(alone, liveVersion(merge, 'x'))}) q${where('q._brigade_newest = 1', 'q._brigade_place = 1', current)}`;
+}
+
+// Without places in the arrays every row is one of its own.
+function rowKeyOf(
+  merge: Subtable,
+): readonly { id: string; name: string; type: MergeColumn['type']; shapes: undefined }[] {
+  if (merge.rowKey.length > merge.key.length)
+    return merge.rowKey.map((column) => ({ ...column, shapes: undefined }));
+  return [{ id: ROW, name: ROW, type: 'bigint', shapes: undefined }];
+}
+
+function goneRows(merge: Subtable, parentColumns: readonly MergeColumn[] | undefined): string {
+  const own = `SELECT ${ids(merge.key, 'w.')} FROM ${merge.work} w WHERE w._brigade_action = 'o'`;
+  const changed =
+    parentColumns === undefined
+      ? undefined
+      : `SELECT ${ids(parentColumns, 'w.')} FROM ${merge.parent!.work} w WHERE w._brigade_action IN ('i', 'u', 'r', 'd')`;
+  const names = merge.key.map((_, i) => `k${i}`);
+  const keys = merge.key.map(({ id }, i) => `g.k${i} = t.${id}`).join(' AND ');
+  return `EXISTS (SELECT 1 FROM (${changed === undefined ? own : `${own} UNION ALL ${changed}`}) g(${names.join(', ')}) WHERE ${keys})`;
+}

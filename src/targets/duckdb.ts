@@ -1,0 +1,130 @@
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { duckdb } from '../dialects/duckdb.ts';
+import { insertFiles, insertSpooled } from '../dialects/duckdb-read.ts';
+import { type DuckDB, duckdbMessage, openDuckDB } from '../duckdb.ts';
+import { messageOf, mismatch, TemporaryError, UserError } from '../errors.ts';
+import type { Row } from '../wire/types.ts';
+import type { Connection } from './connection.ts';
+import { createSpool, type Segment } from './spool.ts';
+
+/** Bytes of rows on disk before they go into the stage. */
+const SPOOL_BYTES = 64 * 2 ** 20;
+
+// What our own statements can get wrong; anything else is about data, disk or the user.
+const BUG = /^(Parser|Binder|Catalog|INTERNAL|Syntax) Error/i;
+
+/** Opens a DuckDB file, creating it where it is missing. Throws `TemporaryError` while another process has it. */
+export async function openDuckDBFile(path: string, readOnly = false): Promise<DuckDB> {
+  try {
+    return await openDuckDB(path, { threads: availableParallelism(), readOnly });
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    if (/set lock on file|being used by another process|already open/i.test(messageOf(error))) {
+      throw new TemporaryError(`${path}: expected a database that nobody else has open, found it locked`, {
+        cause: error,
+      });
+    }
+    throw new UserError(`${path}: ${duckdbMessage(error)}`, { cause: error });
+  }
+}
+
+/** A connection to a DuckDB file for `load`. Rows reach stages by way of a spooled file that DuckDB reads itself. */
+export function connectDuckDB(
+  path: string,
+  {
+    schema = duckdb.schema,
+    readOnly = false,
+  }: { readonly schema: string | undefined; readonly readOnly?: boolean },
+): Connection {
+  let database: DuckDB | undefined;
+  const spool = createSpool();
+  const chosen = new Map<string, boolean>();
+
+  async function execute<T>(sql: string, how: (db: DuckDB) => Promise<T>): Promise<T> {
+    if (database === undefined) throw new Error('duckdb: a statement before open');
+    try {
+      return await how(database);
+    } catch (error) {
+      if (BUG.test(messageOf(error)))
+        throw new Error(`${messageOf(error)}\n${sql.slice(0, 4000)}`, { cause: error });
+      throw new UserError(duckdbMessage(error), { cause: error });
+    }
+  }
+  const run = async (sql: string) => {
+    await execute(sql, (db) => db.run(sql));
+  };
+  const rows = (sql: string) => execute(sql, async (db) => (await db.rows(sql)) as unknown as readonly Row[]);
+
+  async function load(segment: Segment): Promise<void> {
+    await run(insertSpooled(segment.fill, segment.path, segment.longest));
+    spool.discard(segment);
+  }
+
+  return {
+    dialect: duckdb,
+    async open() {
+      database ??= await openDuckDBFile(path, readOnly);
+    },
+    run,
+    rows,
+    async fill(fill, rowsOfOneTable) {
+      const segment = await spool.add(fill, rowsOfOneTable);
+      if (segment.bytes < SPOOL_BYTES) return;
+      for (const full of spool.take(fill.stage)) await load(full);
+    },
+    async fillFiles(fill, files, csv) {
+      const paths = files.map(({ uri }) => {
+        if (!uri.startsWith('file:'))
+          throw mismatch(
+            `file ${uri}`,
+            'a local file for DuckDB to read by itself (or decode before this command)',
+            'an object in S3',
+          );
+        return fileURLToPath(uri);
+      });
+      await run(insertFiles(fill, files, paths, csv));
+    },
+    async settle() {
+      for (const segment of spool.take()) await load(segment);
+    },
+    async columns(table) {
+      const found = await rows(
+        `SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database() AND schema_name = ${duckdb.literal(schema)} AND lower(table_name) = lower(${duckdb.literal(table)}) ORDER BY column_index`,
+      );
+      if (found.length === 0) return null;
+      return found.map((row) => ({
+        name: String(row['column_name']),
+        sql: String(row['data_type']),
+        type: duckdb.typeOf(String(row['data_type'])),
+      }));
+    },
+    async hasSchema() {
+      return (
+        (await rows(`SELECT 1 AS x FROM duckdb_schemas() WHERE schema_name = ${duckdb.literal(schema)}`))
+          .length > 0
+      );
+    },
+    async decide(flags) {
+      chosen.clear();
+      if (flags.length === 0) return;
+      const [row] = await rows(
+        `SELECT ${flags.map(({ name, condition }) => `${condition} AS ${name}`).join(', ')}`,
+      );
+      for (const { name } of flags) chosen.set(name, row?.[name] === true);
+    },
+    async when(flag, body) {
+      if (chosen.get(flag) === true) await body();
+    },
+    guard: () => undefined,
+    async abandon() {
+      // Nothing is under way if the failure came before the transaction.
+      await database?.run('ROLLBACK').catch(() => {});
+    },
+    async close() {
+      await spool.close();
+      database?.close();
+      database = undefined;
+    },
+  };
+}
