@@ -63,14 +63,15 @@ async function* readLines(
     allowOutside,
     template,
     feedOf: knownFeed,
-    headerOf: async (file, feed) => {
-      const { readHeader } = await import('../manifest/header.ts');
-      return readHeader(file, { store, context, csv: feed?.csv });
-    },
+    headerOf: async (file, feed) => (await header()).readHeader(file, { store, context, csv: feed?.csv }),
+    firstRowOf: async (file, feed) => (await header()).readFirstRow(file, { store, context, csv: feed?.csv }),
   });
   const read = mapAhead(input, LINES_AT_ONCE, async (line) => ({ line, becomes: await reader.read(line) }));
   yield* holdForKeys(renumber(read), { fail: (tables) => reportMissing(tables, options, context) });
 }
+
+// The formats are loaded only if a header is read.
+const header = () => import('../manifest/header.ts');
 
 function knownFeed(name: string): Feed {
   const feed = feedOf(name);

@@ -3,11 +3,12 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Feed } from '../feeds/feed.ts';
+import { type FormatName, formats } from '../formats/index.ts';
 import { openFiles } from '../formats/read-file.ts';
 import { makeTemporaryDirectory, removeTemporaryDirectory } from '../formats/temporary-files.ts';
 import type { Context } from '../stage.ts';
 import type { Store } from '../stores/store.ts';
-import type { Column, FileLine } from '../wire/types.ts';
+import { type Column, type FileLine, isControl } from '../wire/types.ts';
 
 export interface HeaderOptions {
   readonly store: Store;
@@ -24,6 +25,9 @@ export async function readHeader(
   file: FileLine,
   { store, context, csv }: HeaderOptions,
 ): Promise<readonly Column[] | undefined> {
+  // A format that does not say need not be asked.
+  if (formats[file.format as FormatName]?.columns === undefined && file.format !== undefined)
+    return undefined;
   const isRemoteParquet =
     file.format === 'parquet' && file.member === undefined && store.localPath(file.uri) === undefined;
   if (!isRemoteParquet) return columnsOf(file, store, context, csv);
@@ -44,13 +48,27 @@ async function columnsOf(file: FileLine, store: Store, context: Context, csv: Fe
   return undefined;
 }
 
+/** The members of a file's first row, where no header tells the columns; undefined of an empty file. */
+export async function readFirstRow(
+  file: FileLine,
+  { store, context, csv }: HeaderOptions,
+): Promise<readonly Column[] | undefined> {
+  for await (const opened of openFiles(file, { store, context, formatOptions: csv ?? {} })) {
+    for await (const chunk of opened.decode({ $: 'table', table: file.table ?? '' })) {
+      if (isControl(chunk) || chunk.count === 0) continue;
+      return Object.keys(chunk.objects()[0]!).map((name) => ({ name }));
+    }
+  }
+  return undefined;
+}
+
 const END_BYTES = 64 * 1024;
 
 /** A Parquet footer stands at the end of its file, its length 8 bytes before it; between the two ends the copy has a hole. */
 async function copyEnds(file: FileLine, store: Store, path: string): Promise<void> {
   const bytes = file.bytes ?? (await store.stat(file.uri)).bytes;
   const etag = file.etag === undefined ? {} : { etag: file.etag };
-  const copy = await open(path, 'wx', 0o600);
+  const copy = await open(path, 'wx+', 0o600);
   try {
     const copyRange = async (start: number, end: number) => {
       let position = start;

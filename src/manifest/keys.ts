@@ -2,13 +2,14 @@
 
 import type { Catalog } from '../catalog.ts';
 import { UserError } from '../errors.ts';
+import { compareText } from '../wire/order.ts';
 import type { TableLine } from '../wire/types.ts';
 
 const SHOWN_COLUMNS = 12;
 
 /** A catalog with an entry for each of these tables to fill in (`"key": []`), after what is known already. */
 export function catalogStub(tables: readonly TableLine[], known: Catalog = {}): Catalog {
-  const entries = tables.map(({ table, merge }) => {
+  const entries = byName(tables).map(({ table, merge }) => {
     const entry = Object.hasOwn(known.tables ?? {}, table) ? known.tables![table] : {};
     return [table, { ...(merge === undefined ? {} : { merge }), ...entry, key: [] }] as const;
   });
@@ -17,7 +18,7 @@ export function catalogStub(tables: readonly TableLine[], known: Catalog = {}): 
 
 /** One error for all tables: who lacks a key, among which columns it may be, and the stub to fill in. */
 export function missingKeys(tables: readonly TableLine[], writtenTo?: string): UserError {
-  const sorted = [...tables].sort((a, b) => (a.table < b.table ? -1 : 1));
+  const sorted = byName(tables);
   const lines = sorted.map((line) => `  ${line.table} (merge ${line.merge})${columnsOf(line)}`);
   const what = sorted.length === 1 ? '1 table' : `${sorted.length} tables`;
   const how =
@@ -29,6 +30,9 @@ export function missingKeys(tables: readonly TableLine[], writtenTo?: string): U
   );
 }
 
+const byName = (tables: readonly TableLine[]) => tables.toSorted((a, b) => compareText(a.table, b.table));
+
+/** As a catalog file. */
 export const catalogText = (catalog: Catalog): string => JSON.stringify(catalog, null, 2);
 
 function columnsOf({ columns = [] }: TableLine): string {

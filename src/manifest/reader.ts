@@ -19,7 +19,7 @@ import {
   type TableLine,
 } from '../wire/types.ts';
 import { fetchBody } from './body.ts';
-import { tableLine } from './table.ts';
+import { needsKey, tableLine } from './table.ts';
 
 /** What reading needs from outside. */
 export interface ReaderParts {
@@ -33,6 +33,8 @@ export interface ReaderParts {
   feedOf(name: string): Feed;
   /** The columns that a file's header, schema or footer gives; undefined where it does not say. */
   headerOf(file: FileLine, feed: Feed | undefined): Promise<readonly Column[] | undefined>;
+  /** The columns of a file's first row; undefined of an empty file. */
+  firstRowOf(file: FileLine, feed: Feed | undefined): Promise<readonly Column[] | undefined>;
 }
 
 /**
@@ -76,7 +78,7 @@ export function createLineReader(parts: ReaderParts): LineReader {
     if (columns === undefined && file !== undefined) columns = await headerColumns(file, table, entry);
     if (columns === undefined && file?.format === 'csv') columns = catalogColumns(entry.columns);
     const defaults = feed?.table(table, columns) ?? NOTHING;
-    return tableLine({
+    const sources = {
       table,
       said: line,
       vendorKey,
@@ -84,7 +86,13 @@ export function createLineReader(parts: ReaderParts): LineReader {
       schemaKey: inSchema?.key,
       defaults,
       catalog: entry,
-    });
+    };
+    const described = tableLine(sources);
+    if (columns !== undefined || described.key !== undefined || file === undefined || !needsKey(described))
+      return described;
+    // The name alone does not tell the key; what is in a row may (Stitch's `__sdc_primary_key`).
+    const { key } = feed?.table(table, await parts.firstRowOf(file, feed)) ?? NOTHING;
+    return key === undefined ? described : tableLine({ ...sources, defaults: { ...defaults, key } });
   }
 
   /** Where scripts give the columns and there is none for a table, row 1 is believed to be a header only if it holds the key. */

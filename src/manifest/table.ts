@@ -38,38 +38,50 @@ export function tableLine({
     withType(column, catalogType(catalog, column.name) ?? builtIn(defaults, column.name)),
   );
   const find = finder(table, typed);
-  // An entry of the stub that was not filled in yet says nothing.
-  const key = [vendorKey, catalog.key, said?.key, defaults.key, schemaKey].find(
-    (names) => (names ?? []).length > 0,
-  );
   const merge = catalog.merge ?? said?.merge ?? defaults.merge;
   const order = catalog.order ?? said?.order;
   const flag = catalog.delete_flag ?? said?.delete_flag;
+  const parent = said?.parent ?? defaults.parent;
+  const keyOf = (mode: MergeMode | undefined): readonly string[] | undefined => {
+    const must = (names: readonly string[]) => names.map((name) => find.must(name, 'key'));
+    // An entry of the stub that was not filled in yet says nothing.
+    const stated = [vendorKey, catalog.key, said?.key].find(isSome) ?? [];
+    if (stated.length > 0) return must(stated);
+    const usual = [defaults.key, schemaKey].find(isSome) ?? [];
+    const found = find.may(usual);
+    if (found?.length === usual.length) return found;
+    return usual.length > 0 && needsKey({ merge: mode, parent }) ? must(usual) : undefined;
+  };
   return {
     $: 'table',
     table,
     ...(typed === undefined ? {} : { columns: typed }),
-    ...given(
-      'key',
-      key?.map((name) => find.must(name, 'key')),
-    ),
+    ...given('key', keyOf(merge)),
     ...given('merge', merge),
     ...given('order', order?.map((name) => find.must(name, 'order')) ?? find.may(defaults.order)),
     ...given(
       'delete_flag',
       flag === undefined ? find.may(listOf(defaults.delete_flag))?.[0] : find.must(flag, 'delete_flag'),
     ),
-    ...given('parent', said?.parent ?? defaults.parent),
+    ...given('parent', parent),
     ...given('version', said?.version ?? find.may(listOf(defaults.version))?.[0]),
     ...given('full', said?.full),
   };
 }
 
 /** Whether a merge of this mode looks rows up by their key. Subtables follow their parent's. */
-export function needsKey(line: TableLine): boolean {
+export function needsKey({
+  merge,
+  parent,
+}: {
+  merge?: MergeMode | undefined;
+  parent?: string | undefined;
+}): boolean {
   const modes: readonly (MergeMode | undefined)[] = ['upsert', 'delete-insert', 'scd2'];
-  return line.parent === undefined && modes.includes(line.merge);
+  return parent === undefined && modes.includes(merge);
 }
+
+const isSome = (names: readonly string[] | undefined) => (names ?? []).length > 0;
 
 function given<N extends keyof TableLine>(
   name: N,
