@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { crc32, deflateRawSync, gzipSync } from 'node:zlib';
@@ -427,12 +427,11 @@ test('an object that was rewritten since it was listed is refused', async () => 
 
 test('a local file that is rewritten while a reader jumps about in it is refused', async () => {
   const path = await makeParquet('SELECT i FROM range(3000) t(i)');
-  const { etag } = await openStore().stat(path);
   const said: Chunk[] = [];
   await assert.rejects(async () => {
-    for await (const chunk of decode()(from([{ $: 'file', uri: path, etag }]), quietContext())) {
+    for await (const chunk of decode()(from([{ $: 'file', uri: path }]), quietContext())) {
       said.push(chunk);
-      if (said.length === 2) writeFileSync(path, readFileSync(path));
+      if (said.length === 2) utimesSync(path, 1, 1);
     }
   }, /rewritten while it was read/);
   assert.ok(!said.some((chunk) => isControl(chunk) && chunk.$ === 'eof'));

@@ -74,6 +74,7 @@ export async function* openFiles(line: FileLine, options: ReadFileOptions): Asyn
   if (line.uri === '-') raw = context.stdin();
   else if (path !== undefined && kind === 'pipe') raw = createReadStream(path);
   else raw = store.read(line.uri, line.etag === undefined ? {} : { etag: line.etag });
+  const unchanged = local === undefined ? async () => {} : await watch(line, store);
   const peeked = await peekBytes(raw);
   try {
     const codec = givenCodec(line, options);
@@ -88,7 +89,7 @@ export async function* openFiles(line: FileLine, options: ReadFileOptions): Asyn
         try {
           const { codec: _zip, ...outer } = line;
           // The zip was the codec; what a member is compressed with is told by itself.
-          yield* openOne({ ...outer, member }, withoutCodec, inner, scratch);
+          yield* openOne({ ...outer, member }, withoutCodec, { peeked: inner, scratch, unchanged });
         } finally {
           await inner.close();
         }
@@ -96,7 +97,7 @@ export async function* openFiles(line: FileLine, options: ReadFileOptions): Asyn
       if (members === 0 && line.member !== undefined)
         throw mismatch(line.uri, `a member ${line.member}`, 'none of that path');
     } else {
-      yield* openOne(line, options, peeked, scratch, local);
+      yield* openOne(line, options, { peeked, scratch, unchanged, local });
     }
   } finally {
     await peeked.close();
@@ -110,12 +111,19 @@ function nameOf({ uri, member }: FileLine): string {
   return member === undefined ? name : `${name}!${member}`;
 }
 
+interface Opened {
+  readonly peeked: Peeked;
+  readonly scratch: Scratch;
+  /** The path of the same bytes, if they are a local file's. */
+  readonly local?: string | undefined;
+  /** Throws if the local file is no longer what it was. */
+  readonly unchanged: () => Promise<void>;
+}
+
 async function* openOne(
   line: FileLine,
   options: ReadFileOptions,
-  outer: Peeked,
-  scratch: Scratch,
-  local?: string,
+  { peeked: outer, scratch, local, unchanged }: Opened,
 ): AsyncIterable<DataFile> {
   const name = nameOf(line);
   const codec = chooseCodec(line, options, outer.head);
@@ -135,8 +143,14 @@ async function* openOne(
       line: { ...line, format, ...(codec === undefined ? {} : { codec: codec.name }) },
       columns: async (table) => formats[format].columns?.(input(table)),
       async *decode(table) {
-        yield* formats[format].decode(input(table));
-        await checkUnchanged(line, options.store);
+        try {
+          yield* formats[format].decode(input(table));
+        } catch (error) {
+          // A file that changed under its reader looks like a damaged one.
+          await unchanged();
+          throw error;
+        }
+        await unchanged();
       },
     };
   } finally {
@@ -200,10 +214,14 @@ async function kindOf(path: string): Promise<'file' | 'pipe' | undefined> {
   return found?.isFIFO() || found?.isCharacterDevice() ? 'pipe' : undefined;
 }
 
-// The store watches over what is read through it; a format that opened a local file itself goes unwatched.
-async function checkUnchanged({ uri, etag: expected }: FileLine, store: Store): Promise<void> {
-  if (expected === undefined || uri === '-' || store.localPath(uri) === undefined) return;
-  const { etag } = await store.stat(uri);
-  if (etag !== expected)
-    throw new UserError(`${uri}: rewritten while it was read: expected version ${expected}, found ${etag}`);
+// The store watches over what is read through it; a format that opens a local file by itself goes unwatched.
+async function watch({ uri, etag }: FileLine, store: Store): Promise<() => Promise<void>> {
+  const expected = etag ?? (await store.stat(uri)).etag;
+  return async () => {
+    const found = await store.stat(uri);
+    if (found.etag === expected) return;
+    throw new UserError(
+      `${uri}: rewritten while it was read: expected version ${expected}, found ${found.etag}`,
+    );
+  };
 }
