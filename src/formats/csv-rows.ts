@@ -21,8 +21,11 @@ import { validRows } from './valid-rows.ts';
 export interface CsvReader {
   /** Takes some of `piece` from `from` on; returns how many bytes. */
   append(piece: Uint8Array, from: number): number;
-  /** The rows and rejects of what has been appended; with `final`, of everything. */
-  drain(final: boolean): Generator<Chunk>;
+  /**
+   * The rows and rejects of what has been appended: `more` is there already, `none` for now, or this was the `end`.
+   * With `more`, rows may be held back until they fill a run.
+   */
+  drain(next: 'more' | 'none' | 'end'): Generator<Chunk>;
   /** The columns by the file's first record; undefined while it is not there. */
   first(final: boolean): { readonly header: boolean; readonly columns: readonly Column[] } | undefined;
 }
@@ -47,6 +50,9 @@ export function csvReader(
   let measuring = false;
   let measuredBytes = 0;
   let bad: BadRecord | undefined;
+  // Rows at the beginning of the kernel's output that have not left yet.
+  let heldBytes = 0;
+  let heldRows = 0;
 
   const place = (): string => `${input.name} line ${line}`;
   const offsetOf = (position: number): number | undefined =>
@@ -56,6 +62,8 @@ export function csvReader(
     const { delimiter, nullText, emptyIsNull } = dialect;
     kernel.configure({ delimiter, nullText, emptyIsNull, lonelyCr, columns: shape });
   }
+
+  configure([]);
 
   // The record at `start`, once all of it is there.
   function measure(final: boolean): { next: number; end: number; fields: number; lines: number } | undefined {
@@ -142,8 +150,8 @@ export function csvReader(
     const record = measure(final);
     if (record === undefined) return undefined;
     lonelyCr = functions.endedByCr() !== 0;
-    configure(Array.from({ length: record.fields }, (_, index) => ({ name: String(index) })));
     const length = record.next - buffers.start;
+    configure(Array.from({ length: record.fields }, (_, index) => ({ name: String(index) })));
     while (true) {
       const { start, output, outputEnd } = buffers;
       const status = functions.run(start, start + length, output, outputEnd, outputEnd, 1, 1);
@@ -188,11 +196,11 @@ export function csvReader(
     buffers.reserve({ output: 2 * size });
   }
 
-  // Rows of the next whole records that are right; sets `bad` if one follows that is not.
-  function rows(final: boolean): { run: Chunk | undefined; status: number } {
+  // Writes the next whole records that are right as rows; sets `bad` if one follows that is not.
+  function write(final: boolean): number {
     const { bytes, start, end, output, outputEnd } = buffers;
     const enough = output + RUN_BYTES;
-    const step = validRows(bytes, start, output, (from, outputFrom, maxRows) => {
+    const step = validRows(bytes, start, output + heldBytes, (from, outputFrom, maxRows) => {
       const status = functions.run(from, end, outputFrom, enough, outputEnd, Number(final), maxRows);
       return {
         status,
@@ -204,29 +212,38 @@ export function csvReader(
     });
     if (step.invalid !== undefined) bad = invalidByte(bytes[step.invalid] ?? 0, offsetOf(step.invalid));
     else if (step.status > CSV_STATUS.outputFull) bad = describe(step.status);
-    let run: Chunk | undefined;
-    if (step.rows > 0) {
-      const lines = Buffer.allocUnsafeSlow(step.outputAt - output);
-      bytes.copy(lines, 0, output, step.outputAt);
-      run = runOfBytes(table, lines, step.rows);
-    }
+    heldBytes = step.outputAt - output;
+    heldRows += step.rows;
     buffers.consume(step.at);
     line += step.lines;
-    return { run, status: step.status };
+    return step.status;
   }
 
-  function* drain(final: boolean): Generator<Chunk> {
+  function* release(): Generator<Chunk> {
+    if (heldRows === 0) return;
+    const { bytes, output } = buffers;
+    const lines = Buffer.allocUnsafeSlow(heldBytes);
+    bytes.copy(lines, 0, output, output + heldBytes);
+    const run = runOfBytes(table, lines, heldRows);
+    heldBytes = heldRows = 0;
+    yield run;
+  }
+
+  function* drain(next: 'more' | 'none' | 'end'): Generator<Chunk> {
+    const final = next === 'end';
     while (true) {
       if (bad !== undefined) {
         fail(bad);
         const record = measure(final);
         if (record === undefined) return;
-        fail({ found: String(record.fields), ...bad });
+        const whole = { found: String(record.fields), ...bad };
+        fail(whole);
         const raw = buffers.bytes.subarray(buffers.start, record.end);
-        yield rejectLine(input, line, offsetOf(buffers.start), { found: String(record.fields), ...bad }, raw);
+        const reject = rejectLine(input, line, offsetOf(buffers.start), whole, raw);
         buffers.consume(record.next);
         line += record.lines;
         bad = undefined;
+        yield reject;
       } else if (measuring) {
         if (measure(final) === undefined) return;
         measuring = false;
@@ -235,10 +252,11 @@ export function csvReader(
         if (bad !== undefined) continue;
         return;
       }
-      const { run, status } = rows(final);
-      if (run !== undefined) yield run;
+      const status = write(final);
+      const isEmpty = heldRows === 0;
+      if (status !== CSV_STATUS.needInput || next !== 'more') yield* release();
       if (bad !== undefined) continue;
-      if (status === CSV_STATUS.outputFull && run === undefined) growOutput();
+      if (status === CSV_STATUS.outputFull && isEmpty) growOutput();
       if (status === CSV_STATUS.needInput) {
         measuring = buffers.end - buffers.start > LARGE_RECORD_BYTES;
         if (!measuring) return;

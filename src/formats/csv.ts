@@ -29,10 +29,10 @@ async function* decode(input: FormatInput): AsyncIterable<Chunk> {
       input.context.signal.throwIfAborted();
       for (let from = 0; from < piece.length; ) {
         from += reader.append(piece, from);
-        yield* reader.drain(false);
+        yield* reader.drain(from < piece.length ? 'more' : 'none');
       }
     }
-    yield* reader.drain(true);
+    yield* reader.drain('end');
   } finally {
     releaseCsvKernel(kernel);
   }

@@ -20,8 +20,11 @@ import { validRows } from './valid-rows.ts';
 export interface JsonlReader {
   /** Takes some of `piece` from `from` on; returns how many bytes. */
   append(piece: Uint8Array, from: number): number;
-  /** The rows and rejects of the whole lines that have been appended; with `final`, of everything. */
-  drain(final: boolean): Generator<Chunk>;
+  /**
+   * The rows and rejects of what has been appended: `more` is there already, `none` for now, or this was the `end`.
+   * With `more`, rows may be held back until they fill a run.
+   */
+  drain(next: 'more' | 'none' | 'end'): Generator<Chunk>;
 }
 
 const LF = 10;
@@ -38,6 +41,9 @@ export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: numbe
   let before: JsonlColumns | undefined;
   let table: TableLine | undefined;
   let namesCounted = false;
+  // Rows at the beginning of the kernel's output that have not left yet.
+  let heldBytes = 0;
+  let heldRows = 0;
   // How many of the unread bytes are whole lines.
   let wholeBytes = 0;
 
@@ -76,11 +82,11 @@ export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: numbe
     kernel.configure(next.names, next.flags);
   }
 
-  // Rows of the next lines, until something is the matter with one.
-  function rows(): { run: Chunk | undefined; status: number; bad: BadRecord | undefined } {
+  // Writes the next lines as rows, until something is the matter with one.
+  function write(): { status: number; bad: BadRecord | undefined } {
     const { bytes, start, output } = buffers;
     const end = start + wholeBytes;
-    const step = validRows(bytes, start, output, (from, outputFrom, maxRows) => {
+    const step = validRows(bytes, start, output + heldBytes, (from, outputFrom, maxRows) => {
       const counted = Number(namesCounted && from === start);
       const status = functions.run(from, end, outputFrom, output + RUN_BYTES, maxRows, counted);
       return {
@@ -92,18 +98,26 @@ export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: numbe
       };
     });
     const bad = step.invalid === undefined ? badness(step.status) : notUtf8(step.invalid);
-    let run: Chunk | undefined;
     if (step.rows > 0) {
       before = undefined;
       namesCounted = false;
-      table ??= { ...input.table, columns: known.columns };
-      const lines = Buffer.allocUnsafeSlow(step.outputAt - output);
-      bytes.copy(lines, 0, output, step.outputAt);
-      run = runOfBytes(table, lines, step.rows);
     }
+    heldBytes = step.outputAt - output;
+    heldRows += step.rows;
     line += step.lines;
     consume(step.at);
-    return { run, status: step.status, bad };
+    return { status: step.status, bad };
+  }
+
+  function* release(): Generator<Chunk> {
+    if (heldRows === 0) return;
+    const { bytes, output } = buffers;
+    table ??= { ...input.table, columns: known.columns };
+    const lines = Buffer.allocUnsafeSlow(heldBytes);
+    bytes.copy(lines, 0, output, output + heldBytes);
+    const run = runOfBytes(table, lines, heldRows);
+    heldBytes = heldRows = 0;
+    yield run;
   }
 
   function notUtf8(position: number): BadRecord {
@@ -160,17 +174,18 @@ export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: numbe
     return reject;
   }
 
-  function* drain(final: boolean): Generator<Chunk> {
+  function* drain(next: 'more' | 'none' | 'end'): Generator<Chunk> {
     while (true) {
       if (wholeBytes === 0) {
-        if (!final || buffers.start === buffers.end) return;
+        if (next !== 'end' || buffers.start === buffers.end) break;
         append(LAST_LINE_FEED, 0);
       }
-      const { run, status, bad } = rows();
-      if (run !== undefined) yield run;
+      const { status, bad } = write();
+      if (status !== JSONL_STATUS.needInput || bad !== undefined) yield* release();
       const wrong = bad ?? help(status);
       if (wrong !== undefined) yield reject(wrong);
     }
+    if (next !== 'more') yield* release();
   }
 
   return { append, drain };

@@ -22,7 +22,7 @@ export interface KernelBuffers {
   readonly outputEnd: number;
   /** Where `start` is in the file. */
   readonly offset: number;
-  /** Makes the parts at least so large; keeps the unread bytes (which may move), forgets the others. */
+  /** Makes the parts at least so large; keeps unread bytes and output (which may move), forgets the tables. */
   reserve(sizes: { readonly tables?: number; readonly input?: number; readonly output?: number }): void;
   /** Takes as much of `piece` (from `from` on) as there is room for; returns how much, 0 when full of unread bytes. */
   append(piece: Uint8Array, from: number): number;
@@ -61,6 +61,8 @@ export function kernelBuffers(memory: KernelMemory): KernelBuffers {
       memory.grow(pages);
       bytes = Buffer.from(memory.buffer);
     }
+    // Parts only move up, so the last one first.
+    bytes.copyWithin(nextOutput, output, output + sizes.output);
     bytes.copyWithin(nextInput, start, end);
     end = nextInput + (end - start);
     input = start = nextInput;
