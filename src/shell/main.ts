@@ -20,6 +20,7 @@ export async function main(words: readonly string[]): Promise<void> {
     await execute(words, {
       signal: abort.signal,
       warn: (message) => terminal.say(`${words[0]}: ${message}`),
+      warnAs: (name, message) => terminal.say(`${name}: ${message}`),
       progress: terminal.show,
       stdin: () => standardInput(abort.signal),
       stdinIsTerminal: isatty(0),

@@ -24,6 +24,8 @@ export type Outcome =
 export interface PipelineContext extends Context {
   /** Whether standard input is a terminal: then a command that would read it shows its usage instead. */
   readonly stdinIsTerminal: boolean;
+  /** `warn` in the name of one command of the pipeline. */
+  warnAs(command: string, message: string): void;
   /** The commands that `run` may put together. */
   readonly registry: Registry;
 }
@@ -67,13 +69,19 @@ export async function startPipeline(steps: readonly Step[], context: PipelineCon
   if (first.command.kind === 'action') {
     return {
       kind: 'bytes',
-      bytes: named(first.command.name, first.command.make(first.options, first.args)(context)),
+      bytes: named(
+        first.command.name,
+        first.command.make(first.options, first.args)(voiced(context, first.command.name, context)),
+      ),
     };
   }
   let input: Input;
   if (first.command.kind === 'source') {
     input = {
-      chunks: named(first.command.name, first.command.make(first.options, first.args)(context)),
+      chunks: named(
+        first.command.name,
+        first.command.make(first.options, first.args)(voiced(context, first.command.name, context)),
+      ),
       context,
       bare: false,
     };
@@ -83,16 +91,25 @@ export async function startPipeline(steps: readonly Step[], context: PipelineCon
   let { chunks } = input;
   for (const { command, options, args } of steps) {
     if (command.kind === 'filter')
-      chunks = named(command.name, command.make(options, args)(chunks, input.context));
+      chunks = named(
+        command.name,
+        command.make(options, args)(chunks, voiced(input.context, command.name, context)),
+      );
   }
   if (last.command.kind === 'printer') {
     return {
       kind: 'bytes',
-      bytes: named(last.command.name, last.command.make(last.options, last.args)(chunks, input.context)),
+      bytes: named(
+        last.command.name,
+        last.command.make(last.options, last.args)(chunks, voiced(input.context, last.command.name, context)),
+      ),
     };
   }
   if (last.command.kind === 'sink') {
-    const done = last.command.make(last.options, last.args)(chunks, input.context);
+    const done = last.command.make(last.options, last.args)(
+      chunks,
+      voiced(input.context, last.command.name, context),
+    );
     return { kind: 'done', done: done.catch((error) => Promise.reject(blame(error, last.command.name))) };
   }
   return { kind: 'wire', chunks, bare: input.bare || last.options['bare'] === true };
@@ -100,9 +117,14 @@ export async function startPipeline(steps: readonly Step[], context: PipelineCon
 
 interface Input {
   readonly chunks: AsyncIterable<Chunk>;
-  readonly context: Context;
+  readonly context: PipelineContext;
   /** The rows came without control lines, and leave so. */
   readonly bare: boolean;
+}
+
+// The context of one command: what it warns of goes out under its name.
+function voiced(context: Context, name: string, { warnAs }: PipelineContext): Context {
+  return { ...context, warn: (message) => warnAs(name, message) };
 }
 
 function fileArgs(command: Command, args: readonly string[]): readonly string[] {
@@ -152,7 +174,7 @@ async function openInput(step: Step, context: PipelineContext): Promise<Input> {
 async function decoded(
   { command, options }: Step,
   files: readonly string[],
-  context: Context,
+  context: PipelineContext,
 ): Promise<AsyncIterable<Chunk>> {
   const { fileLines, decode } = await import('../commands/decode.ts');
   const lines = fileLines(files);
@@ -161,7 +183,7 @@ async function decoded(
   const known = Object.fromEntries(
     Object.entries({ table, columns, catalog }).filter(([, value]) => value !== undefined),
   );
-  return named('decode', (decode(known) as Stage)(lines, context));
+  return named('decode', (decode(known) as Stage)(lines, voiced(context, 'decode', context)));
 }
 
 async function* nothing(): AsyncIterable<Chunk> {}
