@@ -411,6 +411,22 @@ test('fewer rows than the footer says are an error', async () => {
   assert.equal(rows, 5000);
 });
 
+test('long rows are written to disk a few at a time', async () => {
+  const path = await make("SELECT i || repeat('x', 100000) AS s FROM range(1200) t(i)");
+  const folder = process.env['TMPDIR']!;
+  let largest = 0;
+  let rows = 0;
+  for await (const chunk of parquet.decode(inputOf(path))) {
+    if (!isControl(chunk)) rows += chunk.count;
+    const [made] = readdirSync(folder);
+    const written = readdirSync(join(folder, made!)).filter((name) => name.endsWith('.ndjson'));
+    const bytes = written.reduce((sum, name) => sum + statSync(join(folder, made!, name)).size, 0);
+    largest = Math.max(largest, bytes);
+  }
+  assert.equal(rows, 1200);
+  assert.ok(largest < 80 * 2 ** 20, `${largest} bytes on disk`);
+});
+
 test('an aborted signal ends it, and a reader that leaves early gets no more', async () => {
   const path = await make('SELECT i, md5(i::VARCHAR) AS s FROM range(200000) t(i)');
   const abort = new AbortController();

@@ -10,6 +10,8 @@ export interface Footer {
   readonly rows: number;
   /** Rows of each row group, in order. */
   readonly rowGroups: readonly number[];
+  /** Of a row on the average, as its columns say; a guess at what it takes as text. */
+  readonly bytesPerRow: number;
   readonly columns: readonly (Column & Pick<Projection, 'convert'>)[];
 }
 
@@ -62,9 +64,10 @@ export async function readFooter(database: DuckDB, path: string, name: string): 
   const [facts] = await database.rows(`SELECT num_rows, num_row_groups FROM parquet_file_metadata(${file})`);
   const rows = Number(facts?.['num_rows']);
   const groups = await database.rows(
-    `SELECT row_group_id, any_value(row_group_num_rows) AS rows FROM parquet_metadata(${file}) GROUP BY ALL ORDER BY ALL`,
+    `SELECT row_group_id, any_value(row_group_num_rows) AS rows, sum(total_uncompressed_size) AS bytes FROM parquet_metadata(${file}) GROUP BY row_group_id ORDER BY row_group_id`,
   );
   const rowGroups = groups.map((group) => Number(group['rows']));
+  const bytes = groups.reduce((sum, group) => sum + Number(group['bytes']), 0);
   const empty = await database.run(`SELECT * FROM ${parquetScan(path)} LIMIT 0`);
   const columns = nodes.map(({ name: given, logicalType }, at) => {
     // The reader renames what it cannot name (an empty name, a second one in another case).
@@ -79,7 +82,7 @@ export async function readFooter(database: DuckDB, path: string, name: string): 
     const column = logicalType === 'NullType()' ? {} : projection.column;
     return { name: given, ...column, ...(projection.convert && { convert: projection.convert }) };
   });
-  return { rows, rowGroups, columns };
+  return { rows, rowGroups, bytesPerRow: bytes / Math.max(1, rows), columns };
 }
 
 interface SchemaNode {

@@ -140,8 +140,8 @@ interface WrittenRange {
 function rangeEnd(footer: Footer, start: number, bytesPerRow: number | undefined): number {
   // Without row numbers there are no ranges: the whole file is one.
   if (footer.columns.some(({ name }) => name.toLowerCase() === ROW_NUMBER)) return footer.rows;
-  if (bytesPerRow === undefined) return Math.min(footer.rows, start + FIRST_ROWS);
-  const wanted = Math.max(FIRST_ROWS, Math.floor(RANGE_BYTES / bytesPerRow));
+  const fitting = Math.max(1, Math.floor(RANGE_BYTES / Math.max(1, bytesPerRow ?? footer.bytesPerRow)));
+  const wanted = bytesPerRow === undefined ? Math.min(FIRST_ROWS, fitting) : fitting;
   let groupEnd = 0;
   let end = start + wanted;
   for (const group of footer.rowGroups) {
