@@ -1,6 +1,6 @@
 import { mismatch } from '../errors.ts';
 import { type AvroType, parseAvroSchema } from './avro-schema.ts';
-import { type ByteSource, takeAll, takeLong } from './avro-source.ts';
+import { type ByteSource, takeAll } from './byte-source.ts';
 
 /** The beginning of an object container file (Avro 1.12 specification, "Object Container Files"). */
 export interface AvroHeader {
@@ -63,4 +63,18 @@ async function takeText(
     throw mismatch(place(), `${what} of at most ${MAX_METADATA} bytes`, `a length of ${length}`);
   }
   return takeAll(source, length, place, what);
+}
+
+/** Takes an Avro long (a zigzag varint), waiting for it; up to 2^53, beyond that whatever is nearest. */
+export async function takeLong(source: ByteSource, place: () => string, what: string): Promise<number> {
+  let size = 0;
+  for (let power = 1, bytes = 0; ; power *= 128) {
+    if (source.held === 0 && (await source.fill(1)) === 0)
+      throw mismatch(place(), what, 'the end of the file');
+    const byte = source.take(1)[0]!;
+    if (++bytes > 10) throw mismatch(place(), what, 'an integer of more than 10 bytes');
+    size += (byte & 127) * power;
+    if (byte < 128) break;
+  }
+  return size % 2 === 1 ? -(size + 1) / 2 : size / 2;
 }

@@ -4,9 +4,9 @@ import { messageOf, mismatch, type UserError } from '../errors.ts';
 import { runOfBytes } from '../wire/run.ts';
 import type { Chunk, RejectLine, Run, TableLine } from '../wire/types.ts';
 import { avroColumns, declaredTypes, rowRecord } from './avro-columns.ts';
-import { type AvroHeader, isAvro, readAvroHeader } from './avro-header.ts';
+import { type AvroHeader, isAvro, readAvroHeader, takeLong } from './avro-header.ts';
 import { type AvroKernel, type AvroProblem, type AvroStep, openAvroKernel } from './avro-kernel.ts';
-import { type ByteSource, byteSource, takeAll, takeLong } from './avro-source.ts';
+import { type ByteSource, byteSource, takeAll } from './byte-source.ts';
 import { blockCodecs } from './codecs/blocks.ts';
 import type { Format, FormatInput } from './format.ts';
 

@@ -1,6 +1,6 @@
 import { inflateRawSync } from 'node:zlib';
-import { decompress as unzstd } from 'fzstd';
 import { bunzip2 } from './bzip2.ts';
+import { unzstd } from './zstd.ts';
 
 /** Decompresses one block whole; throws an Error that says what is wrong, or that it gives more than `maxBytes`. */
 export type BlockDecompress = (block: Uint8Array, maxBytes: number) => Uint8Array;
@@ -8,6 +8,6 @@ export type BlockDecompress = (block: Uint8Array, maxBytes: number) => Uint8Arra
 /** How the blocks of an Avro file may be compressed, by the names of its specification; Snappy is the kernel's. */
 export const blockCodecs: Readonly<Record<string, BlockDecompress>> = {
   deflate: (block, maxBytes) => inflateRawSync(block, { maxOutputLength: maxBytes }),
-  zstandard: (block) => unzstd(block),
-  bzip2: (block) => bunzip2(Buffer.from(block), 'block'),
+  zstandard: unzstd,
+  bzip2: (block, maxBytes) => bunzip2(block, 'block', maxBytes),
 };

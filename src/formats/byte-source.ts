@@ -84,17 +84,3 @@ export async function takeAll(
   }
   return source.take(bytes);
 }
-
-/** Takes an Avro long (a zigzag varint), waiting for it; up to 2^53, beyond that whatever is nearest. */
-export async function takeLong(source: ByteSource, place: () => string, what: string): Promise<number> {
-  let size = 0;
-  for (let power = 1, bytes = 0; ; power *= 128) {
-    if (source.held === 0 && (await source.fill(1)) === 0)
-      throw mismatch(place(), what, 'the end of the file');
-    const byte = source.take(1)[0]!;
-    if (++bytes > 10) throw mismatch(place(), what, 'an integer of more than 10 bytes');
-    size += (byte & 127) * power;
-    if (byte < 128) break;
-  }
-  return size % 2 === 1 ? -(size + 1) / 2 : size / 2;
-}
