@@ -170,6 +170,34 @@ describe('schema scripts', () => {
     );
   });
 
+  it('take effect between the files of a stream without groups too', async () => {
+    const { root } = drop({ 'b.txt': 'ALTER TABLE t ADD b INT' });
+    const file: Chunk = { $: 'file', uri: `${root}x.csv`, table: 't', format: 'csv' };
+    const ddl = (sql: string): Chunk => ({ $: 'ddl', uri: `${root}b.txt`, modified: '', etag: '', sql });
+    const chunks = await read([
+      ddl('CREATE TABLE t (a INT)'),
+      file,
+      file,
+      ddl('ALTER TABLE t ADD b INT'),
+      file,
+      end(0),
+    ]);
+    assert.deepEqual(shape(chunks), [
+      'ddl',
+      'table t',
+      'file t',
+      'file t',
+      'ddl',
+      'table t',
+      'file t',
+      'end',
+    ]);
+    assert.deepEqual(
+      linesOf(chunks, 'table').map((line) => line.columns?.length),
+      [1, 2],
+    );
+  });
+
   it('stop everything when they cannot be read', async () => {
     const { path, root } = drop({ ...ZENOTI, 'SchemaFull/Bi_FactForms.txt': '\n\nDROP TABLE Bi_FactForms;' });
     await fails(
@@ -501,6 +529,14 @@ fill in a catalog and pass it as --catalog FILE (--catalog-out FILE writes it):
     assert.deepEqual(shape(left), ['group', 'table good', 'commit', 'group']);
   });
 
+  it('are reported although the rest of the listing is broken', async () => {
+    async function* broken(): AsyncGenerator<Chunk> {
+      yield { $: 'table', table: 'bad', merge: 'upsert' };
+      throw new Error('cut');
+    }
+    await fails(collect(readManifest()(broken(), context)), /found none for 1 table:\n {2}bad /);
+  });
+
   it('hold nothing back once a row is there', async () => {
     const line: TableLine = { $: 'table', table: 't', key: ['a'], merge: 'upsert' };
     let rowHasLeft = () => {};
@@ -658,13 +694,13 @@ describe('a webhook body of Stitch', () => {
           { name: 'crm/account/1_99.[csv|jsonl]', pk: ['Id'] },
         ],
       },
-      { contacts: [{ name: 'crm/contacts/1_100.[csv|jsonl]', pk: ['ID'] }] },
       {
         personas: [
           { name: 'crm/contacts/personas/1_100.csv', pk: ['_sdc_source_key_id', '_sdc_level_0_id'] },
         ],
       },
       { contacts__tags: [{ name: 'crm/contacts__tags/1_100.csv', pk: [] }] },
+      { contacts: [{ name: 'crm/contacts/1_100.[csv|jsonl]', pk: ['ID'] }] },
     ],
   };
   const newer = {
@@ -955,6 +991,23 @@ describe('mapping ahead', () => {
       ),
       { numRuns: 60 },
     );
+  });
+
+  it('gives every result before a failure of its input', async () => {
+    async function* cut() {
+      yield 1;
+      yield 2;
+      throw new Error('cut');
+    }
+    const seen: number[] = [];
+    const late = async (i: number) => {
+      await new Promise(setImmediate);
+      return i;
+    };
+    await assert.rejects(async () => {
+      for await (const i of mapAhead(cut(), 4, late)) seen.push(i);
+    }, /cut/);
+    assert.deepEqual(seen, [1, 2]);
   });
 
   it('closes its input when it fails or is left', async () => {
