@@ -95,7 +95,7 @@ async function* fromUtf16(
     offset += length;
   }
   if (rest.length % 2 === 1) {
-    throw mismatch(`${name} byte ${offset}`, 'UTF-16', `${rest.length} bytes at the end`);
+    throw mismatch(`${name} byte ${offset}`, 'UTF-16', 'half a unit at the end');
   }
   if (rest.length > 0) yield utf8OfUtf16(Buffer.from(rest), bigEndian, offset, name);
 }

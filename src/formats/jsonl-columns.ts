@@ -2,50 +2,79 @@ import { COLUMN_FLAGS, type ColumnName } from '../kernels/jsonl.ts';
 import { inexactType } from '../wire/exact.ts';
 import type { Column } from '../wire/types.ts';
 
-/** The columns of a JSONL file as far as its rows have told them; never changed, but replaced. */
+/** The columns of a JSONL file as far as its rows have told them. */
 export interface JsonlColumns {
   readonly columns: readonly Column[];
   /** Names as they stand in the file; two may be one when they are escaped differently. */
   readonly names: readonly ColumnName[];
   /** By column: which of its numbers become strings (`COLUMN_FLAGS`). */
   readonly flags: readonly number[];
+  /** Adds a name, in its quotes; returns its column. */
+  add(text: Buffer): number;
+  /** Gives a column the type that an inexact number of it needs. */
+  widen(column: number, literal: string): void;
+  /** From here on, what is learned can be forgotten. */
+  mark(): void;
+  /** Forgets what was learned since `mark`. */
+  rollBack(): void;
 }
-
-export const NO_COLUMNS: JsonlColumns = { columns: [], names: [], flags: [] };
 
 /** A file's rows may have so many names together; more is no table, but data used as names. */
 export const MAX_COLUMNS = 16384;
 
-/** Adds a name, in its quotes. Its type is the declared one of that name, in that case or else in any. */
-export function addName(known: JsonlColumns, text: Buffer, declared: readonly Column[]): JsonlColumns {
-  const name: string = JSON.parse(text.toString('utf8'));
-  const column = known.columns.findIndex((other) => other.name === name);
-  if (column >= 0) return { ...known, names: [...known.names, { text, column }] };
-  const folded = name.toLowerCase();
-  const declaration =
-    declared.find((other) => other.name === name) ??
-    declared.find((other) => other.name.toLowerCase() === folded);
+/** The type of a column is the declared one of that name, in that case or else in any. */
+export function jsonlColumns(declared: readonly Column[]): JsonlColumns {
+  const columns: Column[] = [];
+  const names: ColumnName[] = [];
+  const flags: number[] = [];
+  const byName = new Map<string, number>();
+  const exactly = new Map(declared.map((column) => [column.name, column]));
+  const folded = new Map(declared.map((column) => [column.name.toLowerCase(), column]));
+  let marked = { columns: 0, names: 0, changes: [] as { index: number; column: Column; flags: number }[] };
+
   return {
-    columns: [...known.columns, { ...declaration, name }],
-    names: [...known.names, { text, column: known.columns.length }],
-    flags: [...known.flags, flagsOf(declaration?.type) | (name === '$' ? COLUMN_FLAGS.dollar : 0)],
+    columns,
+    names,
+    flags,
+    add(text) {
+      const name: string = JSON.parse(text.toString('utf8'));
+      let index = byName.get(name);
+      if (index === undefined) {
+        index = columns.length;
+        const declaration = exactly.get(name) ?? folded.get(name.toLowerCase());
+        byName.set(name, index);
+        columns.push({ ...declaration, name });
+        flags.push(flagsOf(declaration?.type) | (name === '$' ? COLUMN_FLAGS.dollar : 0));
+      }
+      names.push({ text, column: index });
+      return index;
+    },
+    widen(index, literal) {
+      const type = inexactType(literal);
+      const { asBigint, asDecimal } = COLUMN_FLAGS;
+      marked.changes.push({ index, column: columns[index]!, flags: flags[index]! });
+      columns[index] = { ...columns[index]!, type };
+      flags[index] = flags[index]! | (type === 'bigint' ? asBigint : asBigint | asDecimal);
+    },
+    mark() {
+      marked = { columns: columns.length, names: names.length, changes: [] };
+    },
+    rollBack() {
+      for (const { index, column, flags: before } of marked.changes.reverse()) {
+        columns[index] = column;
+        flags[index] = before;
+      }
+      for (const { name } of columns.splice(marked.columns)) byName.delete(name);
+      flags.splice(marked.columns);
+      names.splice(marked.names);
+      marked.changes = [];
+    },
   };
 }
 
-// An undeclared column has to be given a type before an inexact number of its may become a string.
+// An undeclared column has to be given a type before an inexact number of it may become a string.
 function flagsOf(type: Column['type']): number {
   if (type === undefined) return 0;
   const inexact = COLUMN_FLAGS.asBigint | COLUMN_FLAGS.asDecimal;
   return type === 'bigint' || type.startsWith('decimal') ? inexact | COLUMN_FLAGS.allStrings : inexact;
-}
-
-/** Gives a column the type that its inexact number needs. */
-export function widenColumn(known: JsonlColumns, index: number, literal: string): JsonlColumns {
-  const type = inexactType(literal);
-  const added = type === 'bigint' ? COLUMN_FLAGS.asBigint : COLUMN_FLAGS.asBigint | COLUMN_FLAGS.asDecimal;
-  return {
-    ...known,
-    columns: known.columns.map((column, at) => (at === index ? { ...column, type } : column)),
-    flags: known.flags.map((flags, at) => (at === index ? flags | added : flags)),
-  };
 }

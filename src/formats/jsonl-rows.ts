@@ -13,7 +13,7 @@ import {
 } from './bad-record.ts';
 import { firstInvalidUtf8 } from './encoding.ts';
 import type { FormatInput } from './format.ts';
-import { addName, type JsonlColumns, MAX_COLUMNS, NO_COLUMNS, widenColumn } from './jsonl-columns.ts';
+import { jsonlColumns, MAX_COLUMNS } from './jsonl-columns.ts';
 import { validRows } from './valid-rows.ts';
 
 /** One JSONL file on its way through the kernel. */
@@ -34,11 +34,10 @@ const LAST_LINE_FEED = Uint8Array.of(LF);
 /** `base`: where the kernel's first byte is in the file; undefined if the file had to be transcoded. */
 export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: number | undefined): JsonlReader {
   const { buffers, functions } = kernel;
-  const declared = input.table.columns ?? [];
+  const known = jsonlColumns(input.table.columns ?? []);
   let line = 1;
-  let known: JsonlColumns = NO_COLUMNS;
-  // What was known before the row at `start`, while that row has told something new but has not been written.
-  let before: JsonlColumns | undefined;
+  // Whether the row at `start` has told something new, which does not count unless it gets written.
+  let learned = false;
   let table: TableLine | undefined;
   let namesCounted = false;
   // Rows at the beginning of the kernel's output that have not left yet.
@@ -71,15 +70,13 @@ export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: numbe
     buffers.consume(position);
   }
 
-  function learn(next: JsonlColumns): void {
-    before ??= known;
-    know(next);
-  }
-
-  function know(next: JsonlColumns): void {
-    known = next;
+  // Tells the kernel what `learn` finds out about a column.
+  function learnFrom(learn: () => number): void {
+    if (!learned) known.mark();
+    learned = true;
+    const column = learn();
+    kernel.update(known.names, known.flags, column);
     table = undefined;
-    kernel.configure(next.names, next.flags);
   }
 
   // Writes the next lines as rows, until something is the matter with one.
@@ -99,7 +96,7 @@ export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: numbe
     });
     const bad = step.invalid === undefined ? badness(step.status) : notUtf8(step.invalid);
     if (step.rows > 0) {
-      before = undefined;
+      learned = false;
       namesCounted = false;
     }
     heldBytes = step.outputAt - output;
@@ -112,7 +109,7 @@ export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: numbe
   function* release(): Generator<Chunk> {
     if (heldRows === 0) return;
     const { bytes, output } = buffers;
-    table ??= { ...input.table, columns: known.columns };
+    table ??= { ...input.table, columns: [...known.columns] };
     const lines = Buffer.allocUnsafeSlow(heldBytes);
     bytes.copy(lines, 0, output, output + heldBytes);
     const run = runOfBytes(table, lines, heldRows);
@@ -143,10 +140,13 @@ export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: numbe
         if (known.columns.length === MAX_COLUMNS) {
           throw mismatch(place(), `at most ${MAX_COLUMNS} names in all rows`, `one more, ${snippet(text)}`);
         }
-        learn(addName(known, text, declared));
+        learnFrom(() => known.add(text));
         return undefined;
       case JSONL_STATUS.newType:
-        learn(widenColumn(known, functions.getColumn(), text.toString('latin1')));
+        learnFrom(() => {
+          known.widen(functions.getColumn(), text.toString('latin1'));
+          return functions.getColumn();
+        });
         return undefined;
       case JSONL_STATUS.escapedNames:
         if (!isUtf8(text)) return notUtf8(found + firstInvalidUtf8(text));
@@ -166,11 +166,15 @@ export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: numbe
     const end = bytes.indexOf(LF, start);
     const raw = bytes.subarray(start, bytes[end - 1] === CR ? end - 1 : end);
     const reject = rejectLine(input, line, offsetOf(start), bad, raw);
-    if (before !== undefined) know(before);
-    before = undefined;
     namesCounted = false;
     consume(end + 1);
     line++;
+    if (learned) {
+      known.rollBack();
+      kernel.configure(known.names, known.flags);
+      table = undefined;
+      learned = false;
+    }
     return reject;
   }
 

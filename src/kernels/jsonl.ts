@@ -65,8 +65,10 @@ export interface ColumnName {
 export interface JsonlKernel {
   readonly buffers: KernelBuffers;
   readonly functions: Functions;
-  /** Tells the names and flags of the columns that there are; what was told before does not count any more. */
+  /** Tells all names and the flags of all columns; what was told before does not count any more. */
   configure(names: readonly ColumnName[], flags: readonly number[]): void;
+  /** Tells what was added at the ends of the same lists, and the flags of `column`, new or changed. */
+  update(names: readonly ColumnName[], flags: readonly number[], column: number): void;
   /** Makes room for four times as many names of nested objects in a row; false if that is too many. */
   allowMoreNames(): boolean;
 }
@@ -97,10 +99,11 @@ export const OUTPUT_FACTOR = 4;
  * The tables, one after the other at the beginning of the memory (buffers.ts):
  *
  * ```
- * | stack 4 × depth | slots 4 × S | entries 16 × (N + 1) | columns 8 × C | nested 16 × n | texts of the names |
+ * | stack 4 × depth | slots 8 × N | entries 16 × (N + 1) | columns 8 × N | nested 16 × n | texts of the names |
  * ```
  *
- * S is a power of two of at least twice N, the number of names; n one of twice the names of a row's objects.
+ * N, a power of two, is more than the number of names, of which there are at least as many as columns; n is more than
+ * twice the number of names in the objects of a row.
  */
 function createJsonlKernel(): JsonlKernel {
   let memory: KernelMemory | undefined;
@@ -113,41 +116,45 @@ function createJsonlKernel(): JsonlKernel {
   buffers.reserve({ output: OUTPUT_FACTOR * FIRST_SIZES.input });
   let nestedCount = FIRST_NESTED;
   let told: { names: readonly ColumnName[]; flags: readonly number[] } = { names: [], flags: [] };
+  let toldNames = 0;
+  let capacity = 0;
+  let entries = 0;
+  let columns = 0;
+  let text = 0;
+  let textEnd = 0;
+
+  function addName({ text: bytes, column }: ColumnName): void {
+    const entry = entries + 16 * toldNames;
+    buffers.bytes.set(bytes, text);
+    buffers.bytes.writeUInt32LE(text, entry);
+    buffers.bytes.writeUInt32LE(bytes.length, entry + 4);
+    buffers.bytes.writeUInt32LE(column, entry + 8);
+    functions.addEntry(toldNames++);
+    text += aligned(bytes.length);
+  }
+
+  const setFlags = (column: number, flags: number): void => {
+    buffers.bytes.writeUInt32LE(flags, columns + 8 * column);
+  };
 
   function configure(names: readonly ColumnName[], flags: readonly number[]): void {
     told = { names, flags };
-    const slotCount = 2 ** Math.ceil(Math.log2(2 * names.length + 2));
-    const aligned = (size: number): number => Math.ceil(size / 16) * 16;
+    capacity = 64;
+    while (capacity <= 2 * names.length) capacity *= 2;
+    const textBytes = 32 * capacity + 2 * names.reduce((total, name) => total + aligned(name.text.length), 0);
     const slots = buffers.tables + 4 * MAX_DEPTH;
-    const entries = slots + aligned(4 * slotCount);
-    const columns = entries + 16 * (names.length + 1);
-    const nested = columns + aligned(8 * flags.length);
-    let text = nested + 16 * nestedCount;
-    const end = text + names.reduce((total, name) => total + aligned(name.text.length), 0);
-    buffers.reserve({ tables: end - buffers.tables });
-    const { bytes } = buffers;
-    bytes.fill(0, slots, nested);
-    functions.configure(
-      slots,
-      slotCount,
-      entries,
-      columns,
-      flags.length,
-      nested,
-      nestedCount,
-      buffers.tables,
-    );
-    flags.forEach((flag, index) => {
-      bytes.writeUInt32LE(flag, columns + 8 * index);
-    });
-    names.forEach((name, index) => {
-      const entry = entries + 16 * index;
-      bytes.set(name.text, text);
-      bytes.writeUInt32LE(text, entry);
-      bytes.writeUInt32LE(name.text.length, entry + 4);
-      bytes.writeUInt32LE(name.column, entry + 8);
-      functions.addEntry(index);
-      text += aligned(name.text.length);
+    entries = slots + 8 * capacity;
+    columns = entries + 16 * (capacity + 1);
+    const nested = columns + 8 * capacity;
+    text = nested + 16 * nestedCount;
+    textEnd = text + textBytes;
+    buffers.reserve({ tables: textEnd - buffers.tables });
+    buffers.bytes.fill(0, slots, nested);
+    functions.configure(slots, 2 * capacity, entries, columns, capacity, nested, nestedCount, buffers.tables);
+    toldNames = 0;
+    names.forEach(addName);
+    flags.forEach((flag, column) => {
+      setFlags(column, flag);
     });
   }
 
@@ -155,6 +162,16 @@ function createJsonlKernel(): JsonlKernel {
     buffers,
     functions,
     configure,
+    update(names, flags, column) {
+      const added = names.slice(toldNames);
+      const bytes = added.reduce((total, name) => total + aligned(name.text.length), 0);
+      if (names.length >= capacity || text + bytes > textEnd) {
+        configure(names, flags);
+        return;
+      }
+      added.forEach(addName);
+      setFlags(column, flags[column]!);
+    },
     allowMoreNames() {
       if (nestedCount === MAX_NESTED) return false;
       nestedCount *= 4;
@@ -163,3 +180,5 @@ function createJsonlKernel(): JsonlKernel {
     },
   };
 }
+
+const aligned = (size: number): number => Math.ceil(size / 16) * 16;
