@@ -19,6 +19,7 @@ export const gzip: Codec = {
     let failure: unknown;
     let ended = false;
     let fed = 0;
+    let begun = false;
     let wake = (): void => {};
     gunzip.on('data', (piece: Uint8Array) => output.push(piece));
     gunzip.on('error', (error) => {
@@ -35,12 +36,14 @@ export const gzip: Codec = {
         start(resolve);
       });
     const check = (): void => {
-      if (failure !== undefined) throw explain(failure, name, gunzip.bytesWritten, fed);
+      if (failure !== undefined) throw explain(failure, name, Math.max(gunzip.bytesWritten, fed), begun);
     };
     try {
       for await (const piece of bytes) {
         for (let at = 0; at < piece.length; at += STEP_BYTES) {
           const step = piece.subarray(at, at + STEP_BYTES);
+          // From then on a wrong header is that of a later member.
+          if (fed === 0 && step.length > 1) begun = gzip.detect(step);
           // Zlib takes zero bytes behind a member for padding and stops there.
           if (ended) checkPadding(step, fed, name);
           else await settled((done) => gunzip.write(step, done));
@@ -75,10 +78,16 @@ function garbage(name: string, offset: number, cause?: unknown): Error {
   );
 }
 
-function explain(error: unknown, name: string, consumed: number, fed: number): Error {
+function explain(error: unknown, name: string, offset: number, begun: boolean): Error {
   const message = messageOf(error);
-  if (codeOf(error) === 'Z_BUF_ERROR')
-    return mismatch(`${name} (offset ${fed})`, 'the rest of a gzip member', 'the end of the file', error);
-  if (message === 'incorrect header check' && fed + consumed > 0) return garbage(name, consumed, error);
-  return mismatch(`${name} (near offset ${fed})`, 'sound gzip data', message, error);
+  if (codeOf(error) === 'Z_BUF_ERROR') {
+    return mismatch(
+      `${name} (offset ${offset} of the gzip)`,
+      'the rest of a gzip member',
+      'the end of the file',
+      error,
+    );
+  }
+  if (message === 'incorrect header check' && (begun || offset > 0)) return garbage(name, offset, error);
+  return mismatch(`${name} (near offset ${offset} of the gzip)`, 'sound gzip data', message, error);
 }
