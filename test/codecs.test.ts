@@ -124,7 +124,7 @@ test('what follows the last member must be another one; zero bytes behind a gzip
       'abc',
     );
     await assert.rejects(decompress(codecs.gzip, pieces(Buffer.concat([packed, zeros, packed]), size)), {
-      message: `x (near offset ${packed.length + 1000} of the gzip): expected another member or the end, found other bytes`,
+      message: `x (offset ${packed.length + 1000} of the gzip): expected another member or the end, found other bytes`,
     });
   }
 });
