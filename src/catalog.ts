@@ -28,7 +28,7 @@ const SIMPLE_TYPES = new Set(
 );
 
 /** Whether a text is the name of a column type: `bigint`, `decimal(19,4)`. */
-export function isTypeName(text: string): text is TypeName {
+function isTypeName(text: string): text is TypeName {
   if (SIMPLE_TYPES.has(text)) return true;
   const decimal = /^decimal\((\d{1,4}),(\d{1,4})\)$/.exec(text);
   return decimal !== null && Number(decimal[1]) >= 1 && Number(decimal[2]) <= Number(decimal[1]);

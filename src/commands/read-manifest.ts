@@ -100,15 +100,15 @@ export const readManifestCommand = defineCommand({
   name: 'read-manifest',
   kind: 'filter',
   summary: 'Expands manifests and schema scripts, and says what each table holds',
-  details: `Reads the lines of ls-groups. Manifests become the files they list; only those count, and they must lie
-below the feed's root. Schema scripts become columns and types. Where nothing else tells a table's columns, the header of its
+  details: `Reads the lines of ls-groups. Manifests become the files they list; only those count, and they must lie below the
+feed's root. Schema scripts become columns and types. Where nothing else tells a table's columns, the header of its
 first file in a group is read (Avro schema, Parquet footer, CSV header). Everything else passes.
 
-Before the first file of a table in a group goes its table line: columns with types, key, merge mode, order.
-What --catalog says of a table wins over what the feed knows. Tables that lack a key which their merge needs are
-reported together, before anything of them is passed on.
+Before the first file of a table in a group goes its table line: columns with types, key, merge mode, order. What
+--catalog says of a table wins over what the feed knows. Tables that lack a key which their merge needs are reported
+together: the first 20,000 lines are held until all of their tables have been looked at.
 
-BODY.json is the body of a webhook that Stitch sent after a load (either of its two forms): it is read instead of the
+BODY.json is the body of a webhook that Stitch sent after a load (either of its two forms). It is read instead of the
 lines of ls-groups, and what it names becomes groups. What was loaded before it is not known then, so that a sink
 needs --allow-gap.`,
   examples: [

@@ -23,7 +23,7 @@ import type { Entry } from '../stores/store.ts';
 import type { Chunk, Column, FileLine } from '../wire/types.ts';
 import type { ManifestContext } from './feed.ts';
 
-export interface ContentsquareTable {
+interface ContentsquareTable {
   readonly name: string;
   readonly columns: readonly string[];
   /** Full URLs, in the order in which they apply. */
@@ -84,7 +84,7 @@ function refuseDoubles(values: readonly BodyValue[], names: readonly string[]): 
 }
 
 /** The types the vendor states; a file's own schema may know better. */
-export function contentsquareColumns(names: readonly string[]): readonly Column[] {
+function contentsquareColumns(names: readonly string[]): readonly Column[] {
   return names.map((name) => ({ name, type: LONG_COLUMNS.has(name) ? 'bigint' : 'text' }));
 }
 

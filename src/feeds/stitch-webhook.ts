@@ -29,7 +29,7 @@ import { compareIds } from './group-id.ts';
 import { type KeyTemplate, type KeyValues, parseTemplate, roleValue } from './key-template.ts';
 
 /** One table of a body. */
-export interface WebhookTable {
+interface WebhookTable {
   /** As the body calls it; its objects' keys tell what it is called here. */
   readonly name: string;
   /** Object keys, or `bucket/key`, or `s3://` URLs; `[csv|jsonl]` in them stands for the one that is there. */

@@ -2,7 +2,7 @@ import { type Chunk, isControl, type TableLine } from '../wire/types.ts';
 import { needsKey } from './table.ts';
 
 /** Lines held back while the tables are looked at: some 20 MB. */
-export const HELD_LINES = 20_000;
+const HELD_LINES = 20_000;
 
 export interface HoldOptions {
   readonly heldLines?: number;
