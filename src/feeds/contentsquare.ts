@@ -4,8 +4,8 @@ import { mismatch } from '../errors.ts';
 import type { Entry } from '../stores/store.ts';
 import { readContentsquareManifest } from './contentsquare-manifest.ts';
 import type { Feed, ListContext, Listed, TableDefaults } from './feed.ts';
+import { inScope, listedFile, ROOT_SCOPE } from './found.ts';
 import { compareIds } from './group-id.ts';
-import { inScope, listedFile, ROOT_SCOPE } from './walk.ts';
 
 const FOLDER = 'manifests/';
 const MAX_MANIFEST_BYTES = 256 * 2 ** 20;

@@ -3,10 +3,11 @@
 import { catalogTable } from '../catalog.ts';
 import { UserError } from '../errors.ts';
 import type { Feed, ListContext, Listed, ListedFile, TableDefaults } from './feed.ts';
+import { type Delivery, listedFile } from './found.ts';
 import { DATE_PATTERN } from './group-id.ts';
 import { type KeyTemplate, parseTemplate, roleValue } from './key-template.ts';
 import { readyOnly, wantedFiles } from './ready.ts';
-import { type Delivery, listedFile, walkGroups } from './walk.ts';
+import { walkGroups } from './walk.ts';
 
 const PREFIX = 'analytics-export';
 const SETTLE_MS = 60 * 60_000;

@@ -2,8 +2,8 @@
 
 import { TemporaryError } from '../errors.ts';
 import type { ListContext, ListedFile } from './feed.ts';
+import { type Delivery, type Found, newestOf } from './found.ts';
 import { compareIds } from './group-id.ts';
-import { type Delivery, type Found, newestOf } from './walk.ts';
 
 /** A group that may be applied; `newest` is the time of its last change if that had to be found out. */
 export interface ReadyDelivery extends Delivery {

@@ -2,9 +2,10 @@
 
 import type { TableLine } from '../wire/types.ts';
 import type { Feed, ListContext, Listed, TableDefaults } from './feed.ts';
+import { listedFile } from './found.ts';
 import { type KeyTemplate, type KeyValues, parseTemplate, roleValue } from './key-template.ts';
 import { readyOnly, wantedFiles } from './ready.ts';
-import { descend, listedFile, walkGroups } from './walk.ts';
+import { descend, walkGroups } from './walk.ts';
 
 export const STITCH_TEMPLATE =
   '[integration_name]/[table_name]/[table_version]_[timestamp_loaded].[csv|jsonl]';

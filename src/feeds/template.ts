@@ -2,9 +2,10 @@
 
 import { UsageError } from '../errors.ts';
 import type { Feed, ListContext, Listed } from './feed.ts';
+import { listedFile } from './found.ts';
 import { parseTemplate, roleValue } from './key-template.ts';
 import { readyOnly, wantedFiles } from './ready.ts';
-import { listedFile, walkGroups } from './walk.ts';
+import { walkGroups } from './walk.ts';
 
 const SETTLE_MS = 150 * 60_000;
 

@@ -3,10 +3,11 @@
 import { UserError } from '../errors.ts';
 import { compareText } from '../wire/order.ts';
 import type { Feed, ListContext, Listed } from './feed.ts';
+import { type Found, listedFile, newestOf } from './found.ts';
 import { compareIds } from './group-id.ts';
 import { type KeyTemplate, parseTemplate } from './key-template.ts';
 import { type ReadyDelivery, readyOnly, wantedFiles } from './ready.ts';
-import { type Found, listedFile, newestOf, walkGroups } from './walk.ts';
+import { walkGroups } from './walk.ts';
 import { pendingScripts, SCRIPT_FOLDERS } from './zenoti-scripts.ts';
 import { zenotiTable } from './zenoti-tables.ts';
 

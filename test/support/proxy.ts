@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What goes wrong with one request; undefined: nothing. */
+/** What goes wrong with one request; undefined: nothing. `short`: a whole answer of too few bytes. */
 export type Fault =
-  | { readonly kind: 'cut' | 'stall'; readonly afterBytes: number }
+  | { readonly kind: 'cut' | 'stall' | 'short'; readonly afterBytes: number }
   | { readonly kind: 'status'; readonly status: number; readonly code: string }
   | undefined;
 
@@ -34,7 +34,9 @@ export async function startProxy(
       target + incoming.url,
       { method: incoming.method!, headers: incoming.headers },
       (answer) => {
-        outgoing.writeHead(answer.statusCode!, answer.headers);
+        const short = fault?.kind === 'short' && Number(answer.headers['content-length']) > fault.afterBytes;
+        const headers = short ? { 'content-length': `${fault.afterBytes}` } : {};
+        outgoing.writeHead(answer.statusCode!, { ...answer.headers, ...headers });
         void pass(answer, outgoing, fault);
       },
     );
@@ -57,6 +59,7 @@ async function pass(answer: IncomingMessage, outgoing: ServerResponse, fault: Fa
     }
     outgoing.write(piece.subarray(0, left), () => {
       if (fault?.kind === 'cut') outgoing.destroy();
+      if (fault?.kind === 'short') outgoing.end();
     });
     return;
   }
