@@ -11,7 +11,7 @@ export interface Tables {
   readonly feed: Feed | undefined;
   /**
    * The line that a file's rows stand under: the last one of its table in the group, else before the groups, else one
-   * made of what feed and catalog know. The catalog is laid over either.
+   * made of what the feed knows. The catalog is laid over either.
    */
   of(file: FileLine & { readonly table: string }): TableLine;
   /** The same rows with the types that catalog and feed give columns whatever the file says. */
@@ -28,7 +28,7 @@ export function createTables(catalog: Catalog | undefined): Tables {
   function retypedTable(table: TableLine): TableLine {
     let result = retyped.get(table);
     if (result === undefined) {
-      result = withTypes(table, typesOf(catalog, feed, table));
+      result = respelled(withTypes(table, typesOf(catalog, feed, table)));
       retyped.set(table, result);
     }
     return result;
@@ -49,9 +49,8 @@ export function createTables(catalog: Catalog | undefined): Tables {
       return feed;
     },
     of({ table }) {
-      const declared = inside.get(table) ??
-        outside.get(table) ?? { ...feedDefaults(feed, table), $: 'table', table };
-      return retypedTable({ ...declared, ...catalogMembers(catalog, table) });
+      const declared = inside.get(table) ?? outside.get(table) ?? feedDefaults(feed, table);
+      return retypedTable({ ...declared, ...catalogMembers(catalog, table), $: 'table', table });
     },
     retyped(run) {
       const table = retypedTable(run.table);
@@ -102,4 +101,20 @@ function withTypes(table: TableLine, types: ReadonlyMap<string, TypeName>): Tabl
     return { name: column.name, type };
   });
   return changed ? { ...table, columns } : table;
+}
+
+// Key, order and flags in the case that the columns have; names that are no columns of this file stay.
+function respelled(table: TableLine): TableLine {
+  const names = new Map(table.columns?.map(({ name }) => [name.toLowerCase(), name]));
+  const exact = new Set(names.values());
+  const spell = (name: string) => (exact.has(name) ? name : (names.get(name.toLowerCase()) ?? name));
+  const stated = [...(table.key ?? []), ...(table.order ?? []), table.delete_flag, table.version];
+  if (!stated.some((name) => name !== undefined && spell(name) !== name)) return table;
+  return {
+    ...table,
+    ...(table.key && { key: table.key.map(spell) }),
+    ...(table.order && { order: table.order.map(spell) }),
+    ...(table.delete_flag !== undefined && { delete_flag: spell(table.delete_flag) }),
+    ...(table.version !== undefined && { version: spell(table.version) }),
+  };
 }

@@ -152,7 +152,8 @@ function table(name: string): TableDefaults {
   return {
     merge: 'upsert',
     key: [KEYS[name] ?? 'event_id'],
-    ...(name === 'users' ? { order: ['last_modified'] } : {}),
+    // Epoch milliseconds in text form.
+    ...(name === 'users' ? { order: ['last_modified'], types: { last_modified: 'bigint' } } : {}),
   };
 }
 
