@@ -6,6 +6,8 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { range } from './random.ts';
+import { writeJson } from './write.ts';
 
 /** What DuckDB selects for one file; `$n` rows. */
 interface Export {
@@ -50,10 +52,11 @@ const statistics = (
 
 function exportsOfDay(day: number, scale: number): Export[] {
   const date = `2026-01-2${7 + day}`;
-  const stats = (hour: number): Export => ({
-    path: `FACT_LOCATION_DAILY_STATS/date=${date}/hour=${hour}/data_0_0_0.snappy.parquet`,
+  // A partition folder for each day so far: every run is the whole table.
+  const stats = (of: number, hour: number): Export => ({
+    path: `FACT_LOCATION_DAILY_STATS/date=2026-01-2${7 + of}/hour=${hour}/data_0_0_0.snappy.parquet`,
     rows: 4,
-    select: statistics(day, hour),
+    select: statistics(of, hour),
   });
   const files: Export[] = [
     { path: 'DIM_DATES/data_0_0_0.snappy.parquet', rows: 40, select: DATES },
@@ -69,15 +72,22 @@ function exportsOfDay(day: number, scale: number): Export[] {
       rows: (50 - 10 * day) * scale,
       select: transactions(day),
     },
-    stats(9),
-    stats(18),
   ];
+  for (const of of range(0, day + 1)) files.push(stats(of, 9), stats(of, 18));
   if (day === 0) files.push({ path: 'DIM_EMPLOYEES/data_0_0_0.snappy.parquet', rows: 6, select: EMPLOYEES });
   return files.map((file) => ({ ...file, path: `analytics-export/${date}/${file.path}` }));
 }
 
 /** Writes the drop's two deliveries under `out`; `scale` multiplies the number of rows of the fact tables. */
 export async function makeExports(out: string, scale: number): Promise<void> {
+  writeJson(out, 'exports/catalog.json', {
+    tables: {
+      DIM_EMPLOYEES: { key: ['EMPLOYEE_ID'] },
+      FACT_REVIEWS: { key: ['REVIEW_ID'] },
+      FACT_TRANSACTIONS: { key: ['TRANSACTION_ID'] },
+      FACT_LOCATION_DAILY_STATS: { key: ['LOCATION_ID', 'DATE_ID', 'HOUR'] },
+    },
+  });
   const { DuckDBInstance } = await import('@duckdb/node-api');
   const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
   const connection: DuckDBConnection = await instance.connect();

@@ -194,7 +194,7 @@ export function makeZenoti(out: string, scale: number): void {
     form(old, 'POD1', 9, { void: true }),
     form(old, 'POD1', n(24) + 3),
   ]);
-  table(second, 'POD1/11/Bi_DimUser/102/Bi_DimUser_1.csv', [user('POD1', 3, 2), user('POD1', 3, 3)]);
+  table(second, 'POD1/11/Bi_DimUser/102/Bi_DimUser_1.csv', [user('POD1', 3, 2)]);
   writeText(second, 'SchemaUpgrade/2026.2/Bi_FactForms.txt', [
     `ALTER TABLE ${factForms.name} ADD COLUMN ${NEW_COLUMN.join(' ')};\n`,
   ]);

@@ -18,6 +18,7 @@ export interface Change {
 const EXAMPLES_PER_KIND = 2;
 const CHANGED_COLUMNS = 2;
 const SHOWN_COLUMNS = 4;
+const KEY_COLUMNS = 2;
 
 /** Every table of a DuckDB file but our own, as text, in a fixed order; empty if there is no such file. */
 export async function snapshot(path: string): Promise<Snapshot> {
@@ -95,10 +96,8 @@ function compareTable(table: string, before: Table, after: Table, key: readonly 
   }
   const deleted = [...gone.values()].flat();
   const shown = (row: readonly (string | null)[]): string => {
-    const lead = hasKey ? keyPlaces : [];
-    const filled = columns
-      .map((_, place) => place)
-      .filter((place) => row[place] !== null && !lead.includes(place));
+    const lead = hasKey ? shortestFirst(keyPlaces, row) : [];
+    const filled = telling(columns).filter((place) => row[place] !== null && !lead.includes(place));
     return [...lead, ...filled]
       .slice(0, SHOWN_COLUMNS)
       .map((place) => named(columns, row, place))
@@ -124,12 +123,25 @@ function describeUpdate(
   was: readonly (string | null)[],
   row: readonly (string | null)[],
 ): string {
-  const changed = columns.map((_, place) => place).filter((place) => was[place] !== row[place]);
+  const changed = telling(columns).filter((place) => was[place] !== row[place]);
   const parts = changed
     .slice(0, CHANGED_COLUMNS)
     .map((place) => `${columns[place]}: ${cell(was[place]!)} → ${cell(row[place]!)}`);
   if (changed.length > CHANGED_COLUMNS) parts.push(`… ${changed.length - CHANGED_COLUMNS} more`);
-  return [...keyPlaces.slice(0, 1).map((place) => named(columns, row, place)), ...parts].join('  ');
+  const key = shortestFirst(keyPlaces, row).slice(0, KEY_COLUMNS);
+  return [...key.map((place) => named(columns, row, place)), ...parts].join('  ');
+}
+
+/** Of a key of a number and a UUID, people want the number. */
+function shortestFirst(keyPlaces: readonly number[], row: readonly (string | null)[]): number[] {
+  return [...keyPlaces].sort((a, b) => (row[a] ?? '').length - (row[b] ?? '').length);
+}
+
+/** The places of the columns; what a loader has added says least, so it comes last. */
+function telling(columns: readonly string[]): number[] {
+  const places = columns.map((_, place) => place);
+  const isAdded = (place: number): boolean => columns[place]!.startsWith('_sdc_');
+  return [...places.filter((place) => !isAdded(place)), ...places.filter(isAdded)];
 }
 
 function named(columns: readonly string[], row: readonly (string | null)[], place: number): string {

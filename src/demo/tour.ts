@@ -13,7 +13,7 @@ import { type Delivery, DROPS, deliver, FEEDS, type FeedName } from './deliver.t
 
 const ROWS_SHOWN = 3;
 const MARK = 'brigade_demo';
-const CATALOGS: Partial<Record<FeedName, true>> = { zenoti: true, stitch: true };
+const WITH_CATALOG: readonly FeedName[] = ['zenoti', 'stitch', 'exports'];
 
 export interface TourOptions {
   /** The DuckDB file to make; an older one is replaced if the demo made it. */
@@ -68,11 +68,11 @@ async function* applyFeed(
   const { bucket, out, context } = place;
   const root = join(bucket, feed);
   if (delivery !== undefined) deliver(feed, delivery, root);
-  // The first run has no database to ask for its cursor yet.
-  const after = existsSync(out) ? ` --after ${quoted(`@${out}`)}` : '';
-  const catalog = CATALOGS[feed] ? ` --catalog ${quoted(join(DROPS, feed, 'catalog.json'))}` : '';
+  const catalog = WITH_CATALOG.includes(feed)
+    ? ` --catalog ${quoted(join(DROPS, feed, 'catalog.json'))}`
+    : '';
   const pipeline = [
-    `ls-groups ${quoted(root)} --feed ${feed} --name ${feed}${after}`,
+    `ls-groups ${quoted(root)} --feed ${feed} --name ${feed} --after ${quoted(`@${out}`)}`,
     `read-manifest${catalog}`,
     'decode',
     ...(feed === 'stitch' ? ['flatten'] : []),
@@ -82,7 +82,8 @@ async function* applyFeed(
   yield '';
   yield `$ ${pipeline}`;
   const said: string[] = [];
-  const listening = { ...context, warn: (message: string) => void said.push(message) };
+  const warnAs = (command: string, message: string) => void said.push(`${command}: ${message}`);
+  const listening = { ...context, warnAs, warn: (message: string) => void said.push(message) };
   const steps = [];
   for (const words of splitPipeline(pipeline)) steps.push(await readStep(words, context.registry));
   const outcome = await startPipeline(steps, listening);
@@ -116,12 +117,12 @@ function* describeChanges(
   }
 }
 
-/** The key that `load` merged each table by, out of its ledger. */
+/** The key that `load` merges each table by, out of what it keeps about its tables. */
 async function keys(out: string): Promise<(table: string) => readonly string[]> {
   const database = await openDuckDB(out, { readOnly: true });
   try {
-    const rows = await database.rows('SELECT target_table, key_columns FROM brigade_ledger');
-    const known = new Map(rows.map((row) => [String(row['target_table']), String(row['key_columns'] ?? '')]));
+    const rows = await database.rows('SELECT target, merge_key FROM brigade_table');
+    const known = new Map(rows.map((row) => [String(row['target']), String(row['merge_key'] ?? '')]));
     return (table) => (known.get(table) ?? '').split(',').filter((name) => name !== '');
   } finally {
     database.close();
