@@ -1,5 +1,5 @@
 import { mismatch, type UserError } from '../errors.ts';
-import { kindOf, type ValueKind } from '../wire/order.ts';
+import { type KindedName, kindOf } from '../wire/order.ts';
 import type { TableLine } from '../wire/types.ts';
 
 /** The options of `dedupe`; the names are those of the flags. */
@@ -18,12 +18,6 @@ export interface DedupeOptions {
   readonly memory?: number;
   /** Where spilled rows go; default: the system's temporary folder. */
   readonly tmp?: string;
-}
-
-/** A column that is looked at, and how its values compare. */
-export interface KindedName {
-  readonly name: string;
-  readonly kind: ValueKind;
 }
 
 /** What `dedupe` does with the rows of a table. */

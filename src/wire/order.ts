@@ -7,16 +7,16 @@
  * tells: numbers come before instants, instants before other text.
  */
 
-import type { Row, TypeName, Value } from './types.ts';
-
-/** A column by which rows are compared. */
-export interface TypedName {
-  readonly name: string;
-  readonly type?: TypeName | undefined;
-}
+import type { TypeName, Value } from './types.ts';
 
 /** How values of a type are compared: all its spellings that mean one value are equal. */
 export type ValueKind = 'number' | 'boolean' | 'instant' | 'time' | 'uuid' | 'text' | 'any';
+
+/** A column that is looked at, and how its values compare. */
+export interface KindedName {
+  readonly name: string;
+  readonly kind: ValueKind;
+}
 
 /** The kind of a column type; `any` where it is not known. */
 export function kindOf(type: TypeName | undefined): ValueKind {
@@ -89,15 +89,6 @@ export function compareOrderValues(a: OrderValue, b: OrderValue): number {
 export function compareValues(a: Value | undefined, b: Value | undefined, type?: TypeName): number {
   const kind = kindOf(type);
   return compareOrderValues(orderValue(a, kind), orderValue(b, kind));
-}
-
-/** Compares two rows by columns, the most significant first. */
-export function compareRows(a: Row, b: Row, columns: readonly TypedName[]): number {
-  for (const { name, type } of columns) {
-    const difference = compareValues(a[name], b[name], type);
-    if (difference !== 0) return difference;
-  }
-  return 0;
 }
 
 /** Compares text by its UTF-8 bytes, which is by code points and not, as `<` does, by UTF-16 units. */
@@ -194,6 +185,20 @@ function numberValue(text: string): OrderValue | undefined {
   // Complemented digits and a closing `:` (above every digit) make the longer of two negative numbers the lower.
   const complement = Array.from(decimal.digits, (digit) => 9 - Number(digit)).join('');
   return { rank: 1, high: -high, text: `${complement}:` };
+}
+
+/** The greatest integer not above a number in comparable form, cut at 30 digits. */
+export function floorOf(value: OrderValue): { readonly floor: bigint; readonly isExact: boolean } {
+  if (value.high === 0) return { floor: 0n, isExact: true };
+  const isNegative = value.high < 0;
+  const size = Math.min(Math.abs(value.high) - SIZE_OFFSET, 30);
+  const digits = isNegative
+    ? Array.from(value.text.slice(0, -1), (digit) => 9 - Number(digit)).join('')
+    : value.text;
+  const isWhole = digits.length <= size;
+  const whole = size <= 0 ? 0n : BigInt(digits.slice(0, size).padEnd(size, '0') || '0');
+  if (!isNegative) return { floor: whole, isExact: isWhole };
+  return { floor: isWhole ? -whole : -whole - 1n, isExact: isWhole };
 }
 
 // As PostgreSQL orders them: NaN above everything.

@@ -1,0 +1,245 @@
+import { createHash } from 'node:crypto';
+import { messageOf, UserError } from '../errors.ts';
+import { parseRow, runOfBytes } from '../wire/run.ts';
+import { type RejectLine, type Row, RUN_BYTES, type Run, type TableLine } from '../wire/types.ts';
+import {
+  type Arena,
+  BATCH_ROWS,
+  INPUT,
+  INPUT_BYTES,
+  RECORDS,
+  RULE,
+  UNKNOWN,
+  VERSIONS,
+  VOTES,
+  WALKED,
+} from './arena.ts';
+import { liveLines, pieceEnd, wholeLines } from './lines.ts';
+import { newRowLog } from './log.ts';
+import { judgeRow, type TableIds, writeRule } from './records.ts';
+import { type DedupeOptions, nullKey, type TableRule } from './rules.ts';
+import { type Family, newWinners } from './winners.ts';
+
+/** Where rows come from, for messages and rejects. */
+export interface RowsOrigin {
+  readonly place: string;
+  readonly uri: string;
+  readonly batch: bigint;
+  /** Rows of the file before these. */
+  readonly before: number;
+}
+
+/** The rows of one group, or of a loose body, until its end. */
+export interface Group {
+  /** Takes the rows of a run, which stand under `line`; the rejects are rows with NULL in their key. */
+  add(run: Run, line: TableLine, rule: TableRule, origin: RowsOrigin): readonly RejectLine[];
+  /** The live rows in order of arrival, and a declaration of each table that has lost all of them. */
+  finish(): Iterable<Run | TableLine>;
+  /** Rows whose delete flag was NULL, so far. */
+  nullFlags(): number;
+  close(): void;
+}
+
+const DEFAULT_MEMORY = 256 * 1024 * 1024;
+
+/** A group without rows. Of the memory that `dedupe` may use half is for the table and an eighth for rows. */
+export function newGroup(arena: Arena, options: DedupeOptions): Group {
+  const { kernel } = arena;
+  const memory = options.memory ?? DEFAULT_MEMORY;
+  const log = newRowLog(options.tmp, memory / 8);
+  const winners = newWinners(arena, log, {
+    keep: options.keep ?? 'last',
+    tableBytes: memory / 2,
+    folder: options.tmp,
+  });
+  const families = new Map<string, Family>();
+  const tables = new Map<string, number>();
+  let present: { rule: TableRule; batch: bigint; ids: TableIds; family: Family | undefined } | undefined;
+  let nullFlags = 0;
+
+  const idOf = (table: string): number => {
+    let id = tables.get(table);
+    if (id === undefined) {
+      id = tables.size;
+      tables.set(table, id);
+    }
+    return id;
+  };
+  const familyOf = (rule: TableRule): Family | undefined => {
+    if (rule.version === undefined) return undefined;
+    let family = families.get(rule.family);
+    if (family === undefined) {
+      family = { newest: 0n, floor: 0 };
+      families.set(rule.family, family);
+    }
+    return family;
+  };
+
+  type Reject = (index: number, column: string, value: Row) => void;
+
+  // Judges a row that the kernel has left, as the record of this index.
+  const judge = (rule: TableRule, value: Row, index: number, lineHash: () => bigint): string | undefined => {
+    const column = judgeRow(arena, rule, present!.ids, present!.batch, { row: value, index, lineHash });
+    if (
+      column === undefined &&
+      rule.deleteFlag !== undefined &&
+      (value[rule.deleteFlag.name] ?? null) === null
+    )
+      nullFlags++;
+    return column;
+  };
+
+  // Enters the rows that stand in the input up to `to`; `index` is the first one's in its run.
+  const enterLines = (
+    rule: TableRule,
+    to: number,
+    runStart: number,
+    index: number,
+    reject: Reject,
+    place: string,
+  ): number => {
+    const stride = 16 + arena.words[RULE >> 2]! * 8;
+    let done = index;
+    for (let at = INPUT; at < to; at = kernel.walked()) {
+      const count = kernel.walk(at, to, WALKED, BATCH_ROWS);
+      const unknown = kernel.digest(WALKED, count, runStart + done, RECORDS, VOTES, VERSIONS, UNKNOWN);
+      for (let i = 0; i < unknown; i++) {
+        const record = arena.words[(UNKNOWN >> 2) + i]!;
+        const line = arena.words[(WALKED + record * stride) >> 2]!;
+        const length = arena.words[(WALKED + record * stride + 4) >> 2]!;
+        const value = parse(arena.bytes.toString('utf8', line, line + length), place, done + record);
+        const column = judge(rule, value, record, () => BigInt.asUintN(64, kernel.rowHash(line, length)));
+        if (column !== undefined) reject(done + record, column, value);
+      }
+      winners.enter(count, present!.family, rule.sourceKey !== undefined);
+      done += count;
+    }
+    return done;
+  };
+
+  const enterLongLine = (
+    rule: TableRule,
+    line: Uint8Array,
+    runStart: number,
+    index: number,
+    reject: Reject,
+    place: string,
+  ): void => {
+    const value = parse(
+      Buffer.from(line.buffer, line.byteOffset, line.length).toString('utf8'),
+      place,
+      index,
+    );
+    const column = judge(rule, value, 0, () => createHash('sha256').update(line).digest().readBigUInt64LE());
+    for (const at of [RECORDS, VOTES]) arena.words[(at + 12) >> 2] = runStart + index;
+    if (column !== undefined) reject(index, column, value);
+    winners.enter(1, present!.family, rule.sourceKey !== undefined);
+  };
+
+  return {
+    add(run, line, rule, origin) {
+      if (run.count === 0) return [];
+      if (present?.rule !== rule || present.batch !== origin.batch) {
+        const ids = { table: idOf(rule.table), family: idOf(rule.family) };
+        present = { rule, batch: origin.batch, ids, family: familyOf(rule) };
+        writeRule(arena, rule, ids, origin.batch);
+      }
+      const bytes = wholeLines(arena, run, origin.place);
+      const firstRow = log.rows;
+      if (firstRow + run.count > 0xffffffff)
+        throw new UserError(`dedupe: ${origin.place}: expected fewer than 2^32 rows in a group`);
+      log.append(line, rule, bytes, run.count);
+      const rejects: RejectLine[] = [];
+      const reject = (index: number, column: string, value: Row): void => {
+        const row = origin.before + index + 1;
+        if (options.onError !== 'reject')
+          throw nullKey(`dedupe: ${origin.place}, ${origin.uri} row ${row}`, column);
+        rejects.push({
+          $: 'reject',
+          uri: origin.uri,
+          row,
+          column,
+          reason: `NULL in key column ${column} of ${rule.table}`,
+          raw: JSON.stringify(value),
+        });
+      };
+      let index = 0;
+      for (let at = 0; at < bytes.length; ) {
+        const end = pieceEnd(bytes, at);
+        if (end - at > INPUT_BYTES)
+          enterLongLine(rule, bytes.subarray(at, end), firstRow, index++, reject, origin.place);
+        else {
+          arena.bytes.set(bytes.subarray(at, end), INPUT);
+          index = enterLines(rule, INPUT + end - at, firstRow, index, reject, origin.place);
+        }
+        at = end;
+      }
+      if (index !== run.count)
+        throw new UserError(`dedupe: ${origin.place}: expected ${run.count} rows in a run, found ${index}`);
+      return rejects;
+    },
+    *finish() {
+      const { live, veto } = winners.settle(families);
+      const alive = new Set<string>();
+      const mentioned = new Map<string, TableLine>();
+      const buffers = new Map<string, Outgoing>();
+      for (const entry of log.entries) {
+        const { line, rule } = entry;
+        mentioned.set(rule.table, line);
+        const count = kernel.countLive(live, veto, entry.firstRow, entry.count);
+        if (count === 0) continue;
+        alive.add(rule.table);
+        const bytes = log.read(entry);
+        let buffer = buffers.get(rule.table);
+        if (buffer !== undefined && buffer.line !== line) {
+          yield joined(buffer);
+          buffer = undefined;
+        }
+        if (buffer === undefined) {
+          buffer = { line, pieces: [], bytes: 0, count: 0 };
+          buffers.set(rule.table, buffer);
+        }
+        const kept = count === entry.count ? bytes : liveLines(arena, bytes, entry.firstRow, live, veto);
+        buffer.pieces.push(kept);
+        buffer.bytes += kept.length;
+        buffer.count += count;
+        if (buffer.bytes >= RUN_BYTES) {
+          yield joined(buffer);
+          buffers.delete(rule.table);
+        }
+      }
+      for (const buffer of buffers.values()) yield joined(buffer);
+      for (const [table, line] of mentioned) if (!alive.has(table)) yield line;
+    },
+    nullFlags: () => {
+      nullFlags += kernel.nullFlags();
+      return nullFlags;
+    },
+    close() {
+      winners.close();
+      log.close();
+    },
+  };
+}
+
+interface Outgoing {
+  readonly line: TableLine;
+  readonly pieces: Uint8Array[];
+  bytes: number;
+  count: number;
+}
+
+function joined({ line, pieces, count }: Outgoing): Run {
+  return runOfBytes(line, pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces), count);
+}
+
+function parse(line: string, place: string, index: number): Row {
+  try {
+    return parseRow(line);
+  } catch (error) {
+    throw new UserError(
+      `dedupe: ${place}: expected a JSON object as row ${index + 1} of a run: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+}

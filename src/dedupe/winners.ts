@@ -1,0 +1,315 @@
+import { UserError } from '../errors.ts';
+import { compareOrderValues, keyText, kindOf, orderValue } from '../wire/order.ts';
+import type { Row, TableLine } from '../wire/types.ts';
+import { type Arena, BATCH_ROWS, RECORD_BYTES, RECORDS, TABLE, VERSIONS, VOTES } from './arena.ts';
+import type { RowLog } from './log.ts';
+import { VOTE } from './records.ts';
+import type { TableRule } from './rules.ts';
+import { newSpill, type Spill } from './spill.ts';
+
+/** What a family (a top-level table and its subtables) knows of its version. */
+export interface Family {
+  newest: bigint;
+  /** Rows before this one are of an older version. */
+  floor: number;
+}
+
+export interface WinnersOptions {
+  readonly keep: 'last' | 'first';
+  /** Bytes of memory the table may take. */
+  readonly tableBytes: number;
+  readonly folder: string | undefined;
+}
+
+/** The live row of every key, in a table in memory and, when that is full, by parts. */
+export interface Winners {
+  /** Enters the records (and votes) of rows that stand in the arena. */
+  enter(count: number, family: Family | undefined, hasVotes: boolean): void;
+  /** Settles everything; afterwards the bits of winners stand at `live`, those of rows that are dead anyway at `veto`. */
+  settle(families: ReadonlyMap<string, Family>): { readonly live: number; readonly veto: number };
+  close(): void;
+}
+
+const FIRST_SLOTS = 4096;
+const PARTS = 8;
+const PART_MEMORY = 128 * 1024;
+/** Taken slots of a table, in eighths, from which on it is full. */
+const FULL_EIGHTHS = 6;
+
+const FULL = 1;
+const COMPARE = 2;
+const CONFLICT = 3;
+
+interface Part {
+  readonly records: Spill;
+  readonly votes: Spill;
+}
+
+/**
+ * Winners of the rows of one group. Rows are looked up in the log where the 64-bit codes of their order do not
+ * decide. When the table is full its records go to eight parts by hash, in files, and each part is settled by itself,
+ * split again if it is still too large.
+ */
+export function newWinners(arena: Arena, log: RowLog, options: WinnersOptions): Winners {
+  const { kernel } = arena;
+  const maxSlots = Math.max(64, 2 ** Math.floor(Math.log2(options.tableBytes / RECORD_BYTES)));
+  const keepsFirst = options.keep === 'first';
+  const newPart = (): Part => ({
+    records: newSpill(options.folder, PART_MEMORY),
+    votes: newSpill(options.folder, PART_MEMORY),
+  });
+  const limitOf = (slots: number): number => Math.floor((slots * FULL_EIGHTHS) / 8);
+  let slots = Math.min(FIRST_SLOTS, maxSlots);
+  /** Votes in order of arrival, to be checked when all is known. */
+  const votes = newSpill(options.folder, 1024 * 1024);
+  let parts: Part[] | undefined;
+
+  arena.reserve(TABLE + slots * RECORD_BYTES);
+  kernel.setTable(TABLE, slots, limitOf(slots), Number(keepsFirst));
+
+  const grow = (): boolean => {
+    if (slots >= maxSlots) return false;
+    slots = Math.min(slots * 4, maxSlots);
+    const free = TABLE + slots * RECORD_BYTES;
+    arena.reserve(free + kernel.usedSlots() * RECORD_BYTES);
+    kernel.grow(slots, limitOf(slots), free);
+    return true;
+  };
+
+  const scatter = (
+    target: readonly Part[],
+    level: number,
+    from: number,
+    count: number,
+    which: keyof Part,
+  ): void => {
+    const { bytes, words } = arena;
+    for (let i = 0; i < count; i++) {
+      const at = from + i * RECORD_BYTES;
+      if (words[at >> 2] === 0 && words[(at >> 2) + 1] === 0) continue;
+      const part = (words[(at >> 2) + 1]! >>> (29 - 3 * level)) & 7;
+      target[part]![which].append(bytes.subarray(at, at + RECORD_BYTES));
+    }
+  };
+
+  // Everything in the table, and the votes seen so far, moves to parts.
+  const split = (level: number, oldVotes: Spill): Part[] => {
+    if (level > 9) throw new UserError('dedupe: too little memory for this many keys (see --memory)');
+    const target = Array.from({ length: PARTS }, newPart);
+    for (let from = 0; from < slots; from = kernel.dumpedTo()) {
+      scatterDump(target, level, kernel.dump(from, arenaDump, BATCH_ROWS));
+    }
+    readRecords(oldVotes, arenaDump, (count) => scatter(target, level, arenaDump, count, 'votes'));
+    oldVotes.close();
+    kernel.setTable(TABLE, slots, limitOf(slots), Number(keepsFirst));
+    return target;
+  };
+  const scatterDump = (target: readonly Part[], level: number, count: number): void =>
+    scatter(target, level, arenaDump, count, 'records');
+
+  // Behind the largest table: room for records on their way through.
+  const arenaDump = TABLE + maxSlots * RECORD_BYTES;
+  const dumpBytes = BATCH_ROWS * RECORD_BYTES;
+
+  const readRecords = (spill: Spill, to: number, use: (count: number) => void): void => {
+    arena.reserve(arenaDump + dumpBytes);
+    for (let at = 0; at < spill.length; ) {
+      const count = spill.read(at, arena.bytes.subarray(to, to + dumpBytes));
+      at += count;
+      use(count / RECORD_BYTES);
+    }
+  };
+
+  const resolve = (record: number): void => {
+    const slot = kernel.stopSlot();
+    const { words } = arena;
+    const challenger = log.row(words[(record + 12) >> 2]!);
+    const incumbent = log.row(words[(slot + 12) >> 2]!);
+    const { rule } = challenger.entry;
+    const isVote = (words[(record + 8) >> 2]! & VOTE) !== 0;
+    if (kernel.stopReason() === CONFLICT) {
+      if (!isSameRow(challenger.value, incumbent.value, challenger.entry.line))
+        throw conflict(rule, challenger.value, incumbent.value);
+      if (!keepsFirst) kernel.replace(slot, record);
+      return;
+    }
+    const difference = compareOrders(challenger, incumbent, isVote ? 1 : undefined);
+    if (difference === 0 ? !keepsFirst && !isVote : difference > 0 !== keepsFirst)
+      kernel.replace(slot, record);
+  };
+
+  // Enters records that stand at `from`; stops at the first that finds the table full.
+  const enterAll = (from: number, start: number, count: number, floor: number, veto: number): number => {
+    for (let i = start; ; i++) {
+      i = kernel.enter(from, i, count, floor, veto, 0, 0n);
+      if (i >= count || kernel.stopReason() === FULL) return i;
+      resolve(from + i * RECORD_BYTES);
+    }
+  };
+
+  const settlePart = (part: Part, level: number, live: number, veto: number): void => {
+    kernel.setTable(TABLE, slots, limitOf(slots), Number(keepsFirst));
+    let deeper: Part[] | undefined;
+    readRecords(part.records, arenaDump, (count) => {
+      const done = deeper === undefined ? enterAll(arenaDump, 0, count, 0, veto) : 0;
+      if (deeper === undefined && done < count) {
+        const rest = Buffer.from(
+          arena.bytes.subarray(arenaDump + done * RECORD_BYTES, arenaDump + count * RECORD_BYTES),
+        );
+        deeper = split(level, newSpill(options.folder, 0));
+        arena.bytes.set(rest, arenaDump);
+        scatter(deeper, level, arenaDump, count - done, 'records');
+      } else if (deeper !== undefined) scatter(deeper, level, arenaDump, count, 'records');
+    });
+    part.records.close();
+    if (deeper !== undefined) {
+      readRecords(part.votes, arenaDump, (count) => scatter(deeper!, level, arenaDump, count, 'votes'));
+      part.votes.close();
+      for (const inner of deeper) settlePart(inner, level + 1, live, veto);
+      return;
+    }
+    kernel.mark(live);
+    checkVotes(part.votes, veto);
+    part.votes.close();
+  };
+
+  const checkVotes = (spill: Spill, veto: number): void => {
+    readRecords(spill, arenaDump, (count) => {
+      for (let i = 0; ; i++) {
+        i = kernel.check(arenaDump, i, count, veto);
+        if (i >= count) return;
+        const row = arena.words[(arenaDump + i * RECORD_BYTES + 12) >> 2]!;
+        const slotRow = arena.words[(kernel.stopSlot() + 12) >> 2]!;
+        if (compareOrders(log.row(row), log.row(slotRow), 1) !== 0) kernel.vetoRow(veto, row);
+      }
+    });
+  };
+
+  return {
+    enter(count, family, hasVotes) {
+      for (const from of hasVotes ? [RECORDS, VOTES] : [RECORDS]) {
+        for (let i = 0; i < count; i++) {
+          if (parts !== undefined) {
+            if (family !== undefined) i = skipOld(arena, from, i, count, family);
+            if (i >= count) break;
+            scatter(parts, 0, from + i * RECORD_BYTES, family === undefined ? count - i : 1, 'records');
+            if (family === undefined) break;
+            continue;
+          }
+          i = kernel.enter(
+            from,
+            i,
+            count,
+            family?.floor ?? 0,
+            0,
+            family === undefined ? 0 : VERSIONS,
+            family?.newest ?? 0n,
+          );
+          if (i >= count) break;
+          const reason = kernel.stopReason();
+          if (reason === COMPARE || reason === CONFLICT) resolve(from + i * RECORD_BYTES);
+          else {
+            if (reason !== FULL) renew(arena, i, from, family!);
+            else if (!grow()) {
+              arena.reserve(arenaDump + dumpBytes);
+              parts = split(0, votes);
+            }
+            // The same record once more.
+            i--;
+          }
+        }
+      }
+      if (!hasVotes) return;
+      if (parts !== undefined) scatter(parts, 0, VOTES, count, 'votes');
+      else votes.append(Buffer.from(arena.bytes.subarray(VOTES, VOTES + count * RECORD_BYTES)));
+    },
+    settle(families) {
+      const live = arenaDump + dumpBytes;
+      const veto = live + Math.ceil(log.rows / 8 / 16) * 16;
+      const end = veto + Math.ceil(log.rows / 8 / 16) * 16;
+      arena.reserve(end);
+      arena.bytes.fill(0, live, end);
+      for (const { rule, firstRow, count } of log.entries) {
+        const floor = rule.version === undefined ? 0 : (families.get(rule.family)?.floor ?? 0);
+        if (floor > firstRow) kernel.vetoRows(veto, firstRow, Math.min(floor, firstRow + count));
+      }
+      if (parts === undefined) {
+        kernel.mark(live);
+        checkVotes(votes, veto);
+      } else for (const part of parts) settlePart(part, 1, live, veto);
+      return { live, veto };
+    },
+    close() {
+      votes.close();
+      for (const part of parts ?? []) {
+        part.records.close();
+        part.votes.close();
+      }
+    },
+  };
+}
+
+// A row of a newer version: those before it are void.
+function renew(arena: Arena, index: number, from: number, family: Family): void {
+  family.newest = arena.longs[(VERSIONS >> 3) + index]!;
+  family.floor = arena.words[(from + index * RECORD_BYTES + 12) >> 2]!;
+}
+
+function skipOld(arena: Arena, from: number, start: number, count: number, family: Family): number {
+  for (let i = start; i < count; i++) {
+    const version = arena.longs[(VERSIONS >> 3) + i]!;
+    const at = (from + i * RECORD_BYTES) >> 2;
+    if (version < family.newest || (arena.words[at] === 0 && arena.words[at + 1] === 0)) continue;
+    if (version > family.newest) renew(arena, i, from, family);
+    return i;
+  }
+  return count;
+}
+
+interface Found {
+  readonly entry: { readonly rule: TableRule };
+  readonly value: Row;
+}
+
+// Each row by the columns of its own table, whose types may differ.
+function compareOrders(a: Found, b: Found, count?: number): number {
+  const others = b.entry.rule.order;
+  for (const [index, column] of a.entry.rule.order.slice(0, count).entries()) {
+    const other = others[index] ?? column;
+    const difference = compareOrderValues(
+      orderValue(a.value[column.name], column.kind),
+      orderValue(b.value[other.name], other.kind),
+    );
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+function isSameRow(a: Row, b: Row, line: TableLine): boolean {
+  const types = new Map(line.columns?.map(({ name, type }) => [name, type]));
+  for (const name of new Set([...Object.keys(a), ...Object.keys(b)])) {
+    const kind = kindOf(types.get(name));
+    if (keyText(a[name], kind) !== keyText(b[name], kind)) return false;
+  }
+  return true;
+}
+
+function conflict(rule: TableRule, a: Row, b: Row): UserError {
+  const key = rule.key.map(({ name }) => `${name} ${JSON.stringify(a[name])}`).join(', ');
+  const names = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter(
+    (name) => JSON.stringify(a[name]) !== JSON.stringify(b[name]),
+  );
+  const shown = names
+    .slice(0, 3)
+    .map((name) => `${name} ${short(b[name])} and ${short(a[name])}`)
+    .join('; ');
+  return new UserError(
+    `dedupe: table ${rule.table}: expected one row of key ${key}, found two that differ in ${shown}, with no order to choose between them: ` +
+      'the key may be too narrow (give key or order in the catalog, or --on-key-conflict last)',
+  );
+}
+
+function short(value: unknown): string {
+  const text = JSON.stringify(value ?? null);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
