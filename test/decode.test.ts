@@ -231,7 +231,7 @@ test('a table line of the group wins over one before the groups, and the catalog
   assert.deepEqual(await tableOf([outside, GROUP, inside, data], { catalog }), {
     ...outside,
     ...inside,
-    key: ['J'],
+    key: ['j'],
     columns: [inside.columns![0], { name: 'j', type: 'bigint' }],
   });
 });

@@ -283,7 +283,7 @@ describe('a manifest of Contentsquare', () => {
       table: 'users',
       columns: [
         { name: 'user_id', type: 'bigint' },
-        { name: 'last_modified', type: 'text' },
+        { name: 'last_modified', type: 'bigint' },
       ],
       key: ['user_id'],
       merge: 'upsert',
