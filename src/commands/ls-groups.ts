@@ -28,7 +28,7 @@ const flags = {
     'how long nothing of a group must have changed where nothing else says that it is complete (0: at once)',
   ),
   lookback: duration(
-    'list groups before the cursor again that changed within this time before now (stitch: were loaded within it before the cursor)',
+    'list groups before the cursor again that changed within this time before now (stitch: loaded within it before the cursor; default with @: stitch 24h, else 0)',
   ),
   snapshot: text('DATE|latest', "Zenoti's monthly snapshot instead of the groups"),
   skipOrgTables: toggle(

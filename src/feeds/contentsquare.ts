@@ -147,14 +147,13 @@ const KEYS: Readonly<Record<string, string>> = {
   sessions: 'session_id',
 };
 
-/** Every other table holds events. Newest wins: users by `last_modified`, the rest by dump. */
+/**
+ * Every other table holds events. Newest wins: users by `last_modified` (epoch milliseconds, which the files hold as
+ * text), the rest by dump.
+ */
 function table(name: string): TableDefaults {
-  return {
-    merge: 'upsert',
-    key: [KEYS[name] ?? 'event_id'],
-    // Epoch milliseconds in text form.
-    ...(name === 'users' ? { order: ['last_modified'], types: { last_modified: 'bigint' } } : {}),
-  };
+  const newest = { order: ['last_modified'], types: { last_modified: 'bigint' } } as const;
+  return { merge: 'upsert', key: [KEYS[name] ?? 'event_id'], ...(name === 'users' ? newest : {}) };
 }
 
 export const contentsquare: Feed = {
