@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { avro } from '../src/formats/avro.ts';
 import type { Column } from '../src/wire/types.ts';
-import { avroFile, decodeAvro, pieces, rowsOf, typeOf } from './support/avro.ts';
+import { avroFile, decodeAvro, pieces, rowsOf, SYNC, typeOf, varint } from './support/avro.ts';
 
 const record = (fields: Record<string, unknown>) => ({
   type: 'record',
@@ -780,4 +781,127 @@ test('rows leave before the next bytes are waited for', async () => {
   assert.equal(asked, 0);
   assert.equal((first.value as { count: number }).count, 2);
   await chunks.return?.();
+});
+
+test('damaged files end in rows or in one clear error, whatever is damaged', async () => {
+  const type = typeOf(everything);
+  const blocks = blocksOf(
+    someRows.map((row) => type.toBuffer(row)),
+    3,
+  );
+  const files = ['null', 'snappy', 'deflate', 'zstandard'].map((codec) =>
+    avroFile({ schema: everything, codec, blocks }),
+  );
+  const damage = fc.array(fc.tuple(fc.nat(), fc.nat(255), fc.constantFrom('set', 'cut', 'add')), {
+    minLength: 1,
+    maxLength: 4,
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...files), damage, fc.boolean(), async (file, changes, rejecting) => {
+      const bytes = [...file];
+      for (const [place, byte, kind] of changes) {
+        // Mostly behind the schema.
+        const at = (place % 3 === 0 ? place : file.indexOf(SYNC) + place) % bytes.length;
+        bytes.splice(at, kind === 'add' ? 0 : 1, ...(kind === 'cut' ? [] : [byte]));
+      }
+      try {
+        const decoded = await decodeAvro([Uint8Array.from(bytes)], rejecting ? { onError: 'reject' } : {});
+        assert.equal(rowsOf(decoded).length, decoded.count);
+      } catch (error) {
+        assert.equal((error as Error).name, 'UserError', (error as Error).stack);
+      }
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test('Snappy blocks of every kind of element are decompressed; impossible ones are refused', async () => {
+  const literal = (bytes: Buffer): Buffer => {
+    const n = bytes.length - 1;
+    if (n < 60) return Buffer.concat([Buffer.from([n << 2]), bytes]);
+    const size = n < 2 ** 8 ? 1 : n < 2 ** 16 ? 2 : n < 2 ** 24 ? 3 : 4;
+    const head = Buffer.alloc(1 + size);
+    head[0] = (59 + size) << 2;
+    head.writeUIntLE(n, 1, size);
+    return Buffer.concat([head, bytes]);
+  };
+  const copy = (offset: number, length: number, kind: number): Buffer => {
+    if (kind === 1) return Buffer.from([((offset >> 8) << 5) | ((length - 4) << 2) | 1, offset & 255]);
+    const head = Buffer.alloc(kind === 2 ? 3 : 5);
+    head[0] = ((length - 1) << 2) | kind;
+    head.writeUIntLE(offset, 1, kind === 2 ? 2 : 4);
+    return head;
+  };
+  type Element = { bytes?: Uint8Array; offset: number; length: number; kind: number };
+  const element: fc.Arbitrary<Element> = fc.record(
+    {
+      bytes: fc.oneof(
+        fc.uint8Array({ minLength: 1, maxLength: 80 }),
+        fc.integer({ min: 1, max: 70_000 }).map((n) => new Uint8Array(n).fill(n)),
+      ),
+      offset: fc.nat(),
+      length: fc.integer({ min: 1, max: 64 }),
+      kind: fc.integer({ min: 1, max: 3 }),
+    },
+    { requiredKeys: ['offset', 'length', 'kind'] },
+  );
+  const file = (packed: Buffer, content: Buffer): Buffer => {
+    const sum = Buffer.alloc(4);
+    sum.writeUInt32BE(crc32(content));
+    const block = Buffer.concat([packed, sum]);
+    const empty = avroFile({
+      schema: { type: 'fixed', name: 'F', size: content.length },
+      codec: 'snappy',
+      blocks: [],
+    });
+    return Buffer.concat([empty, varint(1), varint(block.length), block, SYNC]);
+  };
+  const length = (n: number): Buffer => varint(n % 2 === 0 ? n / 2 : -(n + 1) / 2);
+  await fc.assert(
+    fc.asyncProperty(fc.array(element, { minLength: 1, maxLength: 20 }), async (elements) => {
+      let content: Buffer = Buffer.alloc(0);
+      const packed: Buffer[] = [];
+      for (const { bytes, offset, length: size, kind } of elements) {
+        if (bytes !== undefined || content.length === 0) {
+          const part = Buffer.from(bytes ?? [1]);
+          packed.push(literal(part));
+          content = Buffer.concat([content, part]);
+        } else {
+          const back =
+            1 + (offset % Math.min(content.length, kind === 1 ? 2047 : kind === 2 ? 65535 : content.length));
+          const count = kind === 1 ? 4 + (size % 8) : size;
+          packed.push(copy(back, count, kind));
+          const parts = [...content];
+          for (let index = 0; index < count; index++) parts.push(parts[parts.length - back]!);
+          content = Buffer.from(parts);
+        }
+      }
+      const whole = Buffer.concat([length(content.length), ...packed]);
+      assert.deepEqual(rowsOf(await decodeAvro([file(whole, content)])), [
+        { value: content.toString('base64') },
+      ]);
+      // One byte more or fewer said than there are.
+      for (const wrong of [content.length + 1, content.length - 1]) {
+        const broken = Buffer.concat([length(wrong), ...packed]);
+        await assert.rejects(decodeAvro([file(broken, content)]), /expected sound Snappy data, found/);
+      }
+    }),
+    { numRuns: 200 },
+  );
+  const refused: readonly [Buffer, RegExp][] = [
+    [
+      Buffer.concat([length(5), literal(Buffer.from('a')), copy(2, 4, 1)]),
+      /a copy from before the beginning/,
+    ],
+    [
+      Buffer.concat([length(5), literal(Buffer.from('a')), copy(0, 4, 1)]),
+      /a copy from before the beginning/,
+    ],
+    [Buffer.concat([length(5), literal(Buffer.from('abcde')).subarray(0, 4)]), /reaches beyond the block/],
+    [Buffer.concat([length(2 ** 31), literal(Buffer.from('a'))]), /a length of 2147483648 bytes, more than/],
+    [Buffer.concat([length(2 ** 20), literal(Buffer.from('a'))]), /a length of 1048576 bytes for/],
+    [Buffer.from([255, 255, 255, 255, 255, 1]), /no length/],
+  ];
+  for (const [packed, message] of refused)
+    await assert.rejects(decodeAvro([file(packed, Buffer.from('abcde'))]), message);
 });

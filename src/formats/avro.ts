@@ -5,7 +5,13 @@ import { runOfBytes } from '../wire/run.ts';
 import type { Chunk, RejectLine, Run, TableLine } from '../wire/types.ts';
 import { avroColumns, declaredTypes, rowRecord } from './avro-columns.ts';
 import { type AvroHeader, isAvro, readAvroHeader, takeLong } from './avro-header.ts';
-import { type AvroKernel, type AvroProblem, type AvroStep, openAvroKernel } from './avro-kernel.ts';
+import {
+  type AvroKernel,
+  type AvroProblem,
+  type AvroStep,
+  MAX_ROW_BYTES,
+  openAvroKernel,
+} from './avro-kernel.ts';
 import { type ByteSource, byteSource, takeAll } from './byte-source.ts';
 import { blockCodecs } from './codecs/blocks.ts';
 import type { Format, FormatInput } from './format.ts';
@@ -119,6 +125,7 @@ async function* storedBlock(
     if (step.kind === 'more' && left > 0) {
       // Whatever is here is tried at once, but a row larger than the window only when twice as much of it is here.
       const held = kernel.held();
+      if (held > MAX_ROW_BYTES) throw tooLong(place, at);
       const wanted = Math.min(left, Math.max(WINDOW_BYTES, held));
       const least = held < WINDOW_BYTES ? 1 : wanted;
       for (let got = 0; got < wanted; ) {
@@ -163,6 +170,7 @@ async function* compressedBlock(
   while (step.kind !== 'done') {
     if (step.kind === 'more' && pushed < content.length) {
       const wanted = Math.max(WINDOW_BYTES, kernel.held());
+      if (wanted > MAX_ROW_BYTES) throw tooLong(place, at);
       kernel.push(content.subarray(pushed, pushed + wanted));
       pushed = Math.min(content.length, pushed + wanted);
     }
@@ -203,6 +211,11 @@ function decompress(block: Uint8Array, codec: string, place: () => string): Uint
 
 function cut(place: () => string, size: number): UserError {
   return mismatch(place(), `its ${size} bytes`, 'the end of the file');
+}
+
+function tooLong(place: () => string, at: Position): UserError {
+  const row = at.rowsBefore + at.rowsDone + 1;
+  return mismatch(`${place()} row ${row}`, `a row of at most ${MAX_ROW_BYTES / 2 ** 20} MiB`, 'more');
 }
 
 function checkEmpty(bytes: number, place: () => string): void {

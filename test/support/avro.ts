@@ -37,7 +37,8 @@ export interface AvroParts {
   readonly blocks: readonly { readonly count: number; readonly data: Buffer }[];
 }
 
-const SYNC = Buffer.from('00ff0102030405060708090a0b0c0d0e', 'hex');
+/** The marker behind each block. */
+export const SYNC = Buffer.from('00ff0102030405060708090a0b0c0d0e', 'hex');
 
 /** An Avro long. */
 export function varint(n: number | bigint): Buffer {
