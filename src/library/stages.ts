@@ -2,8 +2,8 @@
 
 export { decode, fileLines } from '../commands/decode.ts';
 export { load } from '../commands/load.ts';
-export { listGroups } from '../feeds/list.ts';
 export { readManifest } from '../commands/read-manifest.ts';
 export { toSql } from '../commands/to-sql.ts';
 export { dedupe } from '../dedupe/dedupe.ts';
+export { listGroups } from '../feeds/list.ts';
 export { flatten } from '../flatten/flatten.ts';

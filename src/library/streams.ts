@@ -2,11 +2,12 @@
 
 import { type Duplex, Readable, type Writable } from 'node:stream';
 import { type DecodeOptions, sniff } from '../commands/decode.ts';
+import type { LoadOptions } from '../commands/load.ts';
 import type { ReadManifestOptions } from '../commands/read-manifest.ts';
+import type { ToSqlOptions } from '../commands/to-sql.ts';
 import type { DedupeOptions } from '../dedupe/rules.ts';
 import type { ListGroupsOptions } from '../feeds/feed.ts';
 import type { FlattenOptions } from '../flatten/row.ts';
-import type { LoadOptions, ToSqlOptions } from '../merge/options.ts';
 import * as stages from './stages.ts';
 import {
   present,
