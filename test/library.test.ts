@@ -83,20 +83,23 @@ describe('the streams', () => {
   });
 
   test('hand each other bytes or lines, with the same result', async () => {
-    const nested = '{"id":1,"tags":["a","b"]}\n{"id":1,"tags":["c"]}\n';
-    const catalog = { tables: { people: { key: ['id'] } } };
+    const nested = '{"id":1,"v":1,"tags":["a","b"]}\n{"id":1,"v":2,"tags":["c"]}\n';
+    const catalog = { tables: { people: { key: ['id'], order: ['v'], columns: { v: 'int' } } } } as const;
     const results = [];
     for (const output of ['bytes', 'lines'] as const) {
       const items = await collect(
         Readable.from([Buffer.from(nested)])
           .pipe(decode({ table: 'people', catalog, output }))
           .pipe(flatten({ output }))
-          .pipe(dedupe({ onKeyConflict: 'last', output: 'rows' })),
+          .pipe(dedupe({ output: 'rows' })),
       );
       results.push(plain(items));
     }
     assert.deepEqual(results[0], results[1]);
-    assert.deepEqual(results[0], [{ id: 1 }, { _sdc_source_key_id: 1, _sdc_level_0_id: 0, value: 'c' }]);
+    assert.deepEqual(results[0], [
+      { id: 1, v: 2 },
+      { _sdc_source_key_id: 1, _sdc_level_0_id: 0, v: 2, value: 'c' },
+    ]);
   });
 
   test('flatten says which table a row belongs to', async () => {
