@@ -1,4 +1,5 @@
-import { COLUMN_FLAGS, type ColumnName } from '../kernels/jsonl.ts';
+import { COLUMN_FLAGS, type ColumnName, type ColumnState } from '../kernels/jsonl.ts';
+import { typeCode } from '../kernels/types.ts';
 import { inexactType } from '../wire/exact.ts';
 import type { Column } from '../wire/types.ts';
 
@@ -7,8 +8,8 @@ export interface JsonlColumns {
   readonly columns: readonly Column[];
   /** Names as they stand in the file; two may be one when they are escaped differently. */
   readonly names: readonly ColumnName[];
-  /** By column: which of its numbers become strings (`COLUMN_FLAGS`). */
-  readonly flags: readonly number[];
+  /** By column. */
+  readonly states: readonly ColumnState[];
   /** Adds a name, in its quotes; returns its column. */
   add(text: Buffer): number;
   /** Gives a column the type that an inexact number of it needs. */
@@ -26,16 +27,20 @@ export const MAX_COLUMNS = 16384;
 export function jsonlColumns(declared: readonly Column[]): JsonlColumns {
   const columns: Column[] = [];
   const names: ColumnName[] = [];
-  const flags: number[] = [];
+  const states: ColumnState[] = [];
   const byName = new Map<string, number>();
   const exactly = new Map(declared.map((column) => [column.name, column]));
   const folded = new Map(declared.map((column) => [column.name.toLowerCase(), column]));
-  let marked = { columns: 0, names: 0, changes: [] as { index: number; column: Column; flags: number }[] };
+  let marked = {
+    columns: 0,
+    names: 0,
+    changes: [] as { index: number; column: Column; state: ColumnState }[],
+  };
 
   return {
     columns,
     names,
-    flags,
+    states,
     add(text) {
       const name: string = JSON.parse(text.toString('utf8'));
       let index = byName.get(name);
@@ -44,7 +49,8 @@ export function jsonlColumns(declared: readonly Column[]): JsonlColumns {
         const declaration = exactly.get(name) ?? folded.get(name.toLowerCase());
         byName.set(name, index);
         columns.push({ ...declaration, name });
-        flags.push(flagsOf(declaration?.type) | (name === '$' ? COLUMN_FLAGS.dollar : 0));
+        const flags = flagsOf(declaration?.type) | (name === '$' ? COLUMN_FLAGS.dollar : 0);
+        states.push({ flags, ...typeCode(declaration?.type) });
       }
       names.push({ text, column: index });
       return index;
@@ -52,20 +58,25 @@ export function jsonlColumns(declared: readonly Column[]): JsonlColumns {
     widen(index, literal) {
       const type = inexactType(literal);
       const { asBigint, asDecimal } = COLUMN_FLAGS;
-      marked.changes.push({ index, column: columns[index]!, flags: flags[index]! });
-      columns[index] = { ...columns[index]!, type };
-      flags[index] = flags[index]! | (type === 'bigint' ? asBigint : asBigint | asDecimal);
+      const column = columns[index]!;
+      const state = states[index]!;
+      marked.changes.push({ index, column, state });
+      columns[index] = { ...column, type };
+      states[index] = {
+        ...state,
+        flags: state.flags | (type === 'bigint' ? asBigint : asBigint | asDecimal),
+      };
     },
     mark() {
       marked = { columns: columns.length, names: names.length, changes: [] };
     },
     rollBack() {
-      for (const { index, column, flags: before } of marked.changes.reverse()) {
+      for (const { index, column, state } of marked.changes.reverse()) {
         columns[index] = column;
-        flags[index] = before;
+        states[index] = state;
       }
       for (const { name } of columns.splice(marked.columns)) byName.delete(name);
-      flags.splice(marked.columns);
+      states.splice(marked.columns);
       names.splice(marked.names);
       marked.changes = [];
     },

@@ -75,7 +75,7 @@ export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: numbe
     if (!learned) known.mark();
     learned = true;
     const column = learn();
-    kernel.update(known.names, known.flags, column);
+    kernel.update(known.names, known.states, column);
     table = undefined;
   }
 
@@ -127,6 +127,14 @@ export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: numbe
     const found = functions.getFound();
     const rest = snippet(bytes.subarray(found, bytes.indexOf(LF, found)));
     const text = snippet(bytes.subarray(found, functions.getFoundEnd()));
+    if (status === JSONL_STATUS.wrongType) {
+      const { name = '', type = '' } = known.columns[functions.getColumn()] ?? {};
+      return {
+        column: name,
+        expected: type,
+        found: valueText(bytes.subarray(found, functions.getFoundEnd())),
+      };
+    }
     return { offset: offsetOf(found), ...describe(status, rest, text) };
   }
 
@@ -171,7 +179,7 @@ export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: numbe
     line++;
     if (learned) {
       known.rollBack();
-      kernel.configure(known.names, known.flags);
+      kernel.configure(known.names, known.states);
       table = undefined;
       learned = false;
     }
@@ -223,6 +231,11 @@ function describe(status: number, rest: string, text: string): { expected: strin
     default:
       return { expected: 'JSON', found: rest };
   }
+}
+
+// A value as a message shows it: a string in its quotes already.
+function valueText(bytes: Buffer): string {
+  return bytes[0] === 0x22 ? snippet(bytes.subarray(1, -1)) : JSON.parse(snippet(bytes));
 }
 
 function countNames(value: unknown): number {

@@ -1,6 +1,7 @@
 import type { TypeName } from '../wire/types.ts';
 import { FIRST_SIZES, type KernelBuffers, kernelBuffers } from './buffers.ts';
 import { type Kernel, loadKernel } from './load.ts';
+import { typeCode } from './types.ts';
 
 /** What the kernel says when it stops; the same numbers as in assembly/csv.ts. */
 export const CSV_STATUS = {
@@ -130,29 +131,4 @@ const hasDollar = (columns: CsvLayout['columns']): boolean => columns.some((colu
 function keyTexts(names: readonly string[]): Buffer[] {
   const opening = names.includes('$') ? '{"$":"row","row":{' : '{';
   return names.map((name, index) => Buffer.from(`${index === 0 ? opening : ','}${JSON.stringify(name)}:`));
-}
-
-const NO_LIMITS = 0xffffffff;
-
-// The codes of assembly/_typed.ts; types not named here take any text.
-const TYPE_CODES: Readonly<Record<string, number>> = {
-  boolean: 1,
-  int: 2,
-  bigint: 3,
-  decimal: 4,
-  float: 5,
-  double: 5,
-  date: 6,
-  time: 7,
-  timestamp: 8,
-  timestamptz: 8,
-  uuid: 9,
-};
-
-function typeCode(type: TypeName | undefined): { code: number; limits: number } {
-  const match = /^decimal\((\d+), ?(\d+)\)$/.exec(type ?? '');
-  if (match === null) return { code: TYPE_CODES[type ?? ''] ?? 0, limits: NO_LIMITS };
-  const precision = Number(match[1]);
-  const scale = Number(match[2]);
-  return { code: 4, limits: ((Math.max(0, precision - scale) << 16) | scale) >>> 0 };
 }

@@ -1,6 +1,7 @@
 import { isExactNumber } from '../wire/exact.ts';
 import { FIRST_SIZES, type KernelBuffers, kernelBuffers } from './buffers.ts';
 import { type KernelMemory, loadKernel } from './load.ts';
+import type { TypeCode } from './types.ts';
 
 /** What the kernel says when it stops; the same numbers as in assembly/jsonl.ts, _names.ts and _json.ts. */
 export const JSONL_STATUS = {
@@ -20,6 +21,7 @@ export const JSONL_STATUS = {
   depth: 13,
   duplicate: 14,
   after: 15,
+  wrongType: 16,
 } as const;
 
 /** Which numbers of a column become strings; the same as in assembly/jsonl.ts. */
@@ -61,14 +63,20 @@ export interface ColumnName {
   readonly column: number;
 }
 
+/** What is to become of a column's values. */
+export interface ColumnState extends TypeCode {
+  /** Which of its numbers become strings (`COLUMN_FLAGS`). */
+  readonly flags: number;
+}
+
 /** The JSONL kernel with its buffers; `functions` say in assembly/jsonl.ts what they do. */
 export interface JsonlKernel {
   readonly buffers: KernelBuffers;
   readonly functions: Functions;
-  /** Tells all names and the flags of all columns; what was told before does not count any more. */
-  configure(names: readonly ColumnName[], flags: readonly number[]): void;
-  /** Tells what was added at the ends of the same lists, and the flags of `column`, new or changed. */
-  update(names: readonly ColumnName[], flags: readonly number[], column: number): void;
+  /** Tells all names and columns; what was told before does not count any more. */
+  configure(names: readonly ColumnName[], states: readonly ColumnState[]): void;
+  /** Tells what was added at the ends of the same lists, and the state of `column`, new or changed. */
+  update(names: readonly ColumnName[], states: readonly ColumnState[], column: number): void;
   /** Makes room for four times as many names of nested objects in a row; false if that is too many. */
   allowMoreNames(): boolean;
 }
@@ -99,7 +107,7 @@ export const OUTPUT_FACTOR = 4;
  * The tables, one after the other at the beginning of the memory (buffers.ts):
  *
  * ```
- * | stack 4 × depth | slots 8 × N | entries 16 × (N + 1) | columns 8 × N | nested 16 × n | texts of the names |
+ * | stack 4 × depth | slots 8 × N | entries 16 × (N + 1) | columns 16 × N | nested 16 × n | texts of the names |
  * ```
  *
  * N, a power of two, is more than the number of names, of which there are at least as many as columns; n is more than
@@ -115,7 +123,7 @@ function createJsonlKernel(): JsonlKernel {
   const buffers = kernelBuffers(memory);
   buffers.reserve({ output: OUTPUT_FACTOR * FIRST_SIZES.input });
   let nestedCount = FIRST_NESTED;
-  let told: { names: readonly ColumnName[]; flags: readonly number[] } = { names: [], flags: [] };
+  let told: { names: readonly ColumnName[]; states: readonly ColumnState[] } = { names: [], states: [] };
   let toldNames = 0;
   let capacity = 0;
   let entries = 0;
@@ -133,19 +141,22 @@ function createJsonlKernel(): JsonlKernel {
     text += aligned(bytes.length);
   }
 
-  const setFlags = (column: number, flags: number): void => {
-    buffers.bytes.writeUInt32LE(flags, columns + 8 * column);
-  };
+  function setState(column: number, { flags, code, limits }: ColumnState): void {
+    const entry = columns + 16 * column;
+    buffers.bytes.writeUInt32LE(flags, entry);
+    buffers.bytes.writeUInt32LE(code, entry + 8);
+    buffers.bytes.writeUInt32LE(limits, entry + 12);
+  }
 
-  function configure(names: readonly ColumnName[], flags: readonly number[]): void {
-    told = { names, flags };
+  function configure(names: readonly ColumnName[], states: readonly ColumnState[]): void {
+    told = { names, states };
     capacity = 64;
     while (capacity <= 2 * names.length) capacity *= 2;
     const textBytes = 32 * capacity + 2 * names.reduce((total, name) => total + aligned(name.text.length), 0);
     const slots = buffers.tables + 4 * MAX_DEPTH;
     entries = slots + 8 * capacity;
     columns = entries + 16 * (capacity + 1);
-    const nested = columns + 8 * capacity;
+    const nested = columns + 16 * capacity;
     text = nested + 16 * nestedCount;
     textEnd = text + textBytes;
     buffers.reserve({ tables: textEnd - buffers.tables });
@@ -153,8 +164,8 @@ function createJsonlKernel(): JsonlKernel {
     functions.configure(slots, 2 * capacity, entries, columns, capacity, nested, nestedCount, buffers.tables);
     toldNames = 0;
     names.forEach(addName);
-    flags.forEach((flag, column) => {
-      setFlags(column, flag);
+    states.forEach((state, column) => {
+      setState(column, state);
     });
   }
 
@@ -162,20 +173,20 @@ function createJsonlKernel(): JsonlKernel {
     buffers,
     functions,
     configure,
-    update(names, flags, column) {
+    update(names, states, column) {
       const added = names.slice(toldNames);
       const bytes = added.reduce((total, name) => total + aligned(name.text.length), 0);
       if (names.length >= capacity || text + bytes > textEnd) {
-        configure(names, flags);
+        configure(names, states);
         return;
       }
       added.forEach(addName);
-      setFlags(column, flags[column]!);
+      setState(column, states[column]!);
     },
     allowMoreNames() {
       if (nestedCount === MAX_NESTED) return false;
       nestedCount *= 4;
-      configure(told.names, told.flags);
+      configure(told.names, told.states);
       return true;
     },
   };

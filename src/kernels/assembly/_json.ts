@@ -12,6 +12,7 @@ export const NUMBER: u32 = 12;
 export const DEPTH: u32 = 13;
 export const DUPLICATE: u32 = 14;
 export const AFTER: u32 = 15;
+export const WRONG_TYPE: u32 = 16;
 
 /** What the last `fail` said: its code, and the bytes it is about. */
 export let problem: u32 = 0;

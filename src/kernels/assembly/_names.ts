@@ -4,7 +4,8 @@ import { DUPLICATE } from './_json';
 export const MANY_NAMES: u32 = 5; // more nested names than the table for them holds
 
 // Names of columns: hash slots of u32 (index + 1, 0: free), entries of 16 bytes (text, length, column, 0) and after
-// them one of length 0, columns of 8 bytes (flags, the row it was last seen in).
+// them one of length 0, columns of 16 bytes (flags, the row it was last
+// seen in, type, the type's limits).
 let slots: u32 = 0;
 let slotMask: u32 = 0;
 export let entries: u32 = 0;
@@ -45,7 +46,7 @@ function forgetObjects(): void {
 }
 
 function forgetRows(): void {
-  for (let c: u32 = 0; c < columnCount; c++) store<u32>(columns + 8 * c, 0, 4);
+  for (let c: u32 = 0; c < columnCount; c++) store<u32>(columns + 16 * c, 0, 4);
   rowNumber = 0;
 }
 

@@ -156,9 +156,12 @@ export function run(input: u32, inputEnd: u32, output: u32, enough: u32, outputE
           if (i >= inputEnd || o > limit) break;
           b = load<u8>(i);
           if (b == QUOTE) {
-            if (i + 1 < inputEnd) {
-              if (load<u8>(i + 1) == QUOTE) { store<u16>(o, 0x225c); o += 2; i += 2; continue; }
-            } else if (!final) return NEED_INPUT;
+            if (i + 1 < inputEnd && load<u8>(i + 1) == QUOTE) {
+              store<u16>(o, 0x225c);
+              o += 2;
+              i += 2;
+              continue;
+            }
             closed = true;
             break;
           }

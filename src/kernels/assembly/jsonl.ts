@@ -3,9 +3,10 @@
 // the memory and draws its layout there. Input is whole lines, each with its line feed.
 import {
   AFTER, DEPTH, digits, DUPLICATE, fail, found, foundEnd, hasEscape, isWhole, literalEnd, magnitude, NOT_OBJECT,
-  numberEnd, problem, skipSpace, stringEnd, unexpected,
+  numberEnd, problem, skipSpace, stringEnd, unexpected, WRONG_TYPE,
 } from './_json';
 import { addNested, beginRow, columns, entries, entryOf, newObject, rowNumber, stack } from './_names';
+import { BOOLEAN, isTyped } from './_typed';
 
 export { addEntry, configure } from './_names';
 
@@ -45,7 +46,7 @@ export function getLines(): u32 { return lines; }
 /** The bytes that the status is about. */
 export function getFound(): u32 { return found; }
 export function getFoundEnd(): u32 { return foundEnd; }
-/** The column of NEW_TYPE. */
+/** The column of NEW_TYPE and WRONG_TYPE. */
 export function getColumn(): u32 { return column; }
 /** How many names stand in the row and in its objects. */
 export function getMembers(): u32 { return members; }
@@ -140,7 +141,7 @@ function row(i: u32): u32 {
     if (entry == 0) return fail(NEW_NAME, nameStart, i);
     guess = entry + 16;
     column = load<u32>(entry, 8);
-    const state = columns + 8 * column;
+    const state = columns + 16 * column;
     const flags = load<u32>(state);
     if (load<u32>(state, 4) == rowNumber) return fail(DUPLICATE, nameStart, i);
     store<u32>(state, rowNumber, 4);
@@ -149,13 +150,18 @@ function row(i: u32): u32 {
     if (load<u8>(i) != 58) return unexpected(i);
     i = skipSpace(i + 1);
     let b: u32 = load<u8>(i);
+    const start = i, type = load<u32>(state, 8);
     if (b == 34) {
       i = stringEnd(i + 1);
       if (i == 0) return problem;
+      // One with escapes is left to the target to judge.
+      if (type != 0 && !hasEscape && !isTyped(type, load<u32>(state, 12), start + 1, i - 1)) {
+        return fail(WRONG_TYPE, start, i);
+      }
     } else if (b == 45 || b - 48 < 10) {
-      const start = i;
       i = numberEnd(i);
       if (i == 0) return problem;
+      if (type != 0 && !isTyped(type, load<u32>(state, 12), start, i)) return fail(WRONG_TYPE, start, i);
       if ((flags & ALL_STRINGS) != 0) quote(start, i);
       else if (!isExactNumber(start, i)) {
         const enough = isWhole && isInt64(start, i) ? AS_BIGINT | AS_DECIMAL : AS_DECIMAL;
@@ -165,6 +171,8 @@ function row(i: u32): u32 {
     } else {
       i = b == 123 || b == 91 ? nestedEnd(i) : literalEnd(i);
       if (i == 0) return problem;
+      // null is of every type.
+      if (type != 0 && b != 110 && !(type == BOOLEAN && (b == 116 || b == 102))) return fail(WRONG_TYPE, start, i);
     }
     i = skipSpace(i);
     b = load<u8>(i);
