@@ -11,7 +11,7 @@ export interface KernelStep {
 }
 
 /** How many rows a call may write when their bytes are the limit. */
-export const ALL_ROWS = 0xffffffff;
+const ALL_ROWS = 0xffffffff;
 
 /**
  * Lets a kernel write rows and checks that their input is UTF-8. If it is not, the call is repeated record by record

@@ -59,7 +59,7 @@ export interface CsvKernel {
   configure(layout: CsvLayout): void;
 }
 
-export interface CsvLayout {
+interface CsvLayout {
   readonly delimiter: number;
   readonly nullText: Uint8Array;
   readonly emptyIsNull: boolean;
