@@ -240,6 +240,15 @@ test('columns grow with the rows, and a name is the same however it is escaped',
   );
 });
 
+test('a row that is begun again, or given up, after a number of it was written leaves the rows around it alone', async () => {
+  const text = '{"a":1}\n{"a":2}\n{"a":[1e400],"b":3}\n{"a":4}\n{"a":[1e400],"b":x}\n{"a":5}\n';
+  for (const pieces of cuts(Buffer.from(text))) {
+    const decoded = await decodeText(jsonl, { pieces, options: { onError: 'reject' } });
+    assert.equal(decoded.text, '{"a":1}\n{"a":2}\n{"a":["1e400"],"b":3}\n{"a":4}\n{"a":5}\n');
+    assert.equal(decoded.rejects.length, 1);
+  }
+});
+
 test('a row with a member $ travels wrapped', async () => {
   const { text, rows } = await decode(
     '{"$":"end","n":1565276078922000095}\r\n{"a":1}\n{ "x":[{"$":1}], "\\u0024" : {} }',
