@@ -405,3 +405,28 @@ test('every scalar of a record is found once, at its path and indexes (property)
     { numRuns: 300 },
   );
 });
+
+test('a subtable is declared in the groups of its own table only', async () => {
+  const group = (name: string) => ({ $: 'group', feed: 'f', scope: name, group: '1', after: null }) as const;
+  const commit = (name: string) =>
+    ({ $: 'commit', feed: 'f', scope: name, group: '1', files: 0, digest: '' }) as const;
+  async function* input(): AsyncIterable<Chunk> {
+    yield group('a');
+    yield runOfRows({ $: 'table', table: 'a', key: ['id'] }, [{ id: 1, list: [1] }]);
+    yield commit('a');
+    yield group('b');
+    yield { $: 'file', uri: 'b', table: 'b' };
+    yield runOfRows({ $: 'table', table: 'b', key: ['id'] }, [{ id: 1 }]);
+    yield commit('b');
+    yield { $: 'end', groups: 2 };
+  }
+  const said: string[] = [];
+  for await (const chunk of flatten()(input(), quietContext()))
+    said.push('$' in chunk ? ('table' in chunk ? `${chunk.$} ${chunk.table}` : chunk.$) : chunk.table.table);
+  const second = said.slice(said.indexOf('commit') + 1);
+  assert.deepEqual(
+    second.filter((word) => word.includes('a__list')),
+    [],
+    said.join(', '),
+  );
+});

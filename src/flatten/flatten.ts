@@ -29,8 +29,11 @@ export function flatten(options: FlattenOptions = {}): Stage {
       }
       if (isControl(chunk) && chunk.$ !== 'table') {
         yield* drain(current, buffers);
-        if (chunk.$ === 'group' || chunk.$ === 'commit')
+        if (chunk.$ === 'group' || chunk.$ === 'commit') {
           for (const table of tables.values()) table.declared.clear();
+          current = undefined;
+          buffers = undefined;
+        }
         yield chunk;
         continue;
       }
