@@ -33,7 +33,6 @@ export interface DedupeKernel {
     versions: number,
     newest: bigint,
   ): number;
-  grow(slots: number, maxUsed: number, free: number): void;
   dump(from: number, out: number, max: number): number;
   dumpedTo(): number;
   mark(live: number): void;

@@ -42,11 +42,11 @@ export interface Group {
 
 const DEFAULT_MEMORY = 256 * 1024 * 1024;
 
-/** A group without rows. Of the memory that `dedupe` may use half is for the table and an eighth for rows. */
+/** A group without rows. Of the memory that `dedupe` may use half is for the table and a sixteenth for rows. */
 export function newGroup(arena: Arena, options: DedupeOptions): Group {
   const { kernel } = arena;
   const memory = options.memory ?? DEFAULT_MEMORY;
-  const log = newRowLog(options.tmp, memory / 8);
+  const log = newRowLog(options.tmp, memory / 16);
   const winners = newWinners(arena, log, {
     keep: options.keep ?? 'last',
     tableBytes: memory / 2,

@@ -3,9 +3,9 @@ import { compareOrderValues, keyText, kindOf, orderValue } from '../wire/order.t
 import type { Row, TableLine } from '../wire/types.ts';
 import { type Arena, BATCH_ROWS, RECORD_BYTES, RECORDS, TABLE, VERSIONS, VOTES } from './arena.ts';
 import type { RowLog } from './log.ts';
+import { newRecordFile, type RecordFile } from './record-file.ts';
 import { VOTE } from './records.ts';
 import type { TableRule } from './rules.ts';
-import { newSpill, type Spill } from './spill.ts';
 
 /** What a family (a top-level table and its subtables) knows of its version. */
 export interface Family {
@@ -32,7 +32,7 @@ export interface Winners {
 
 const FIRST_SLOTS = 4096;
 const PARTS = 8;
-const PART_MEMORY = 128 * 1024;
+const FILE_MEMORY = 64 * 1024;
 /** Taken slots of a table, in eighths, from which on it is full. */
 const FULL_EIGHTHS = 6;
 
@@ -41,8 +41,8 @@ const COMPARE = 2;
 const CONFLICT = 3;
 
 interface Part {
-  readonly records: Spill;
-  readonly votes: Spill;
+  readonly records: RecordFile;
+  readonly votes: RecordFile;
 }
 
 /**
@@ -54,25 +54,43 @@ export function newWinners(arena: Arena, log: RowLog, options: WinnersOptions): 
   const { kernel } = arena;
   const maxSlots = Math.max(64, 2 ** Math.floor(Math.log2(options.tableBytes / RECORD_BYTES)));
   const keepsFirst = options.keep === 'first';
-  const newPart = (): Part => ({
-    records: newSpill(options.folder, PART_MEMORY),
-    votes: newSpill(options.folder, PART_MEMORY),
-  });
-  const limitOf = (slots: number): number => Math.floor((slots * FULL_EIGHTHS) / 8);
   let slots = Math.min(FIRST_SLOTS, maxSlots);
+  /** Behind the largest table: room for records on their way through. */
+  const passing = TABLE + maxSlots * RECORD_BYTES;
+  const files = new Set<RecordFile>();
+  const newFile = (memoryBytes: number): RecordFile => {
+    const file = newRecordFile(arena, options.folder, memoryBytes);
+    files.add(file);
+    return file;
+  };
+  const close = (file: RecordFile): void => {
+    file.close();
+    files.delete(file);
+  };
+  const newPart = (): Part => ({ records: newFile(FILE_MEMORY), votes: newFile(FILE_MEMORY) });
   /** Votes in order of arrival, to be checked when all is known. */
-  const votes = newSpill(options.folder, 1024 * 1024);
+  const votes = newFile(16 * FILE_MEMORY);
   let parts: Part[] | undefined;
 
-  arena.reserve(TABLE + slots * RECORD_BYTES);
-  kernel.setTable(TABLE, slots, limitOf(slots), Number(keepsFirst));
+  const clear = (): void => {
+    arena.reserve(TABLE + slots * RECORD_BYTES);
+    kernel.setTable(TABLE, slots, Math.floor((slots * FULL_EIGHTHS) / 8), Number(keepsFirst));
+  };
+  clear();
+
+  const dump = (use: (count: number) => void): void => {
+    arena.reserve(passing + BATCH_ROWS * RECORD_BYTES);
+    for (let from = 0; from < slots; from = kernel.dumpedTo()) use(kernel.dump(from, passing, BATCH_ROWS));
+  };
 
   const grow = (): boolean => {
     if (slots >= maxSlots) return false;
+    const old = newFile(16 * FILE_MEMORY);
+    dump((count) => old.add(passing, count));
     slots = Math.min(slots * 4, maxSlots);
-    const free = TABLE + slots * RECORD_BYTES;
-    arena.reserve(free + kernel.usedSlots() * RECORD_BYTES);
-    kernel.grow(slots, limitOf(slots), free);
+    clear();
+    old.each(passing, (count) => kernel.enter(passing, 0, count, 0, 0, 0, 0n));
+    close(old);
     return true;
   };
 
@@ -83,41 +101,26 @@ export function newWinners(arena: Arena, log: RowLog, options: WinnersOptions): 
     count: number,
     which: keyof Part,
   ): void => {
-    const { bytes, words } = arena;
+    const { words } = arena;
     for (let i = 0; i < count; i++) {
       const at = from + i * RECORD_BYTES;
-      if (words[at >> 2] === 0 && words[(at >> 2) + 1] === 0) continue;
-      const part = (words[(at >> 2) + 1]! >>> (29 - 3 * level)) & 7;
-      target[part]![which].append(bytes.subarray(at, at + RECORD_BYTES));
+      const low = words[at >> 2]!;
+      const high = words[(at >> 2) + 1]!;
+      // A row without a key has no record.
+      if (low !== 0 || high !== 0) target[(high >>> (29 - 3 * level)) & 7]![which].add(at, 1);
     }
   };
 
-  // Everything in the table, and the votes seen so far, moves to parts.
-  const split = (level: number, oldVotes: Spill): Part[] => {
+  // Everything in the table moves to parts.
+  const split = (level: number): Part[] => {
     if (level > 9) throw new UserError('dedupe: too little memory for this many keys (see --memory)');
     const target = Array.from({ length: PARTS }, newPart);
-    for (let from = 0; from < slots; from = kernel.dumpedTo()) {
-      scatterDump(target, level, kernel.dump(from, arenaDump, BATCH_ROWS));
-    }
-    readRecords(oldVotes, arenaDump, (count) => scatter(target, level, arenaDump, count, 'votes'));
-    oldVotes.close();
-    kernel.setTable(TABLE, slots, limitOf(slots), Number(keepsFirst));
+    dump((count) => scatter(target, level, passing, count, 'records'));
     return target;
   };
-  const scatterDump = (target: readonly Part[], level: number, count: number): void =>
-    scatter(target, level, arenaDump, count, 'records');
-
-  // Behind the largest table: room for records on their way through.
-  const arenaDump = TABLE + maxSlots * RECORD_BYTES;
-  const dumpBytes = BATCH_ROWS * RECORD_BYTES;
-
-  const readRecords = (spill: Spill, to: number, use: (count: number) => void): void => {
-    arena.reserve(arenaDump + dumpBytes);
-    for (let at = 0; at < spill.length; ) {
-      const count = spill.read(at, arena.bytes.subarray(to, to + dumpBytes));
-      at += count;
-      use(count / RECORD_BYTES);
-    }
+  const scatterVotes = (target: readonly Part[], level: number, file: RecordFile): void => {
+    file.each(passing, (count) => scatter(target, level, passing, count, 'votes'));
+    close(file);
   };
 
   const resolve = (record: number): void => {
@@ -138,47 +141,46 @@ export function newWinners(arena: Arena, log: RowLog, options: WinnersOptions): 
       kernel.replace(slot, record);
   };
 
-  // Enters records that stand at `from`; stops at the first that finds the table full.
-  const enterAll = (from: number, start: number, count: number, floor: number, veto: number): number => {
-    for (let i = start; ; i++) {
-      i = kernel.enter(from, i, count, floor, veto, 0, 0n);
+  // Enters records that are passing; stops at the first that finds the table full.
+  const enterPassing = (count: number, veto: number): number => {
+    for (let i = 0; ; i++) {
+      i = kernel.enter(passing, i, count, 0, veto, 0, 0n);
       if (i >= count || kernel.stopReason() === FULL) return i;
-      resolve(from + i * RECORD_BYTES);
+      resolve(passing + i * RECORD_BYTES);
     }
   };
 
   const settlePart = (part: Part, level: number, live: number, veto: number): void => {
-    kernel.setTable(TABLE, slots, limitOf(slots), Number(keepsFirst));
+    clear();
     let deeper: Part[] | undefined;
-    readRecords(part.records, arenaDump, (count) => {
-      const done = deeper === undefined ? enterAll(arenaDump, 0, count, 0, veto) : 0;
+    part.records.each(passing, (count) => {
+      const done = deeper === undefined ? enterPassing(count, veto) : 0;
       if (deeper === undefined && done < count) {
         const rest = Buffer.from(
-          arena.bytes.subarray(arenaDump + done * RECORD_BYTES, arenaDump + count * RECORD_BYTES),
+          arena.bytes.subarray(passing + done * RECORD_BYTES, passing + count * RECORD_BYTES),
         );
-        deeper = split(level, newSpill(options.folder, 0));
-        arena.bytes.set(rest, arenaDump);
-        scatter(deeper, level, arenaDump, count - done, 'records');
-      } else if (deeper !== undefined) scatter(deeper, level, arenaDump, count, 'records');
+        deeper = split(level);
+        arena.bytes.set(rest, passing);
+        scatter(deeper, level, passing, count - done, 'records');
+      } else if (deeper !== undefined) scatter(deeper, level, passing, count, 'records');
     });
-    part.records.close();
-    if (deeper !== undefined) {
-      readRecords(part.votes, arenaDump, (count) => scatter(deeper!, level, arenaDump, count, 'votes'));
-      part.votes.close();
+    close(part.records);
+    if (deeper === undefined) {
+      kernel.mark(live);
+      checkVotes(part.votes, veto);
+      close(part.votes);
+    } else {
+      scatterVotes(deeper, level, part.votes);
       for (const inner of deeper) settlePart(inner, level + 1, live, veto);
-      return;
     }
-    kernel.mark(live);
-    checkVotes(part.votes, veto);
-    part.votes.close();
   };
 
-  const checkVotes = (spill: Spill, veto: number): void => {
-    readRecords(spill, arenaDump, (count) => {
+  const checkVotes = (file: RecordFile, veto: number): void => {
+    file.each(passing, (count) => {
       for (let i = 0; ; i++) {
-        i = kernel.check(arenaDump, i, count, veto);
+        i = kernel.check(passing, i, count, veto);
         if (i >= count) return;
-        const row = arena.words[(arenaDump + i * RECORD_BYTES + 12) >> 2]!;
+        const row = arena.words[(passing + i * RECORD_BYTES + 12) >> 2]!;
         const slotRow = arena.words[(kernel.stopSlot() + 12) >> 2]!;
         if (compareOrders(log.row(row), log.row(slotRow), 1) !== 0) kernel.vetoRow(veto, row);
       }
@@ -211,8 +213,9 @@ export function newWinners(arena: Arena, log: RowLog, options: WinnersOptions): 
           else {
             if (reason !== FULL) renew(arena, i, from, family!);
             else if (!grow()) {
-              arena.reserve(arenaDump + dumpBytes);
-              parts = split(0, votes);
+              parts = split(0);
+              scatterVotes(parts, 0, votes);
+              clear();
             }
             // The same record once more.
             i--;
@@ -221,10 +224,10 @@ export function newWinners(arena: Arena, log: RowLog, options: WinnersOptions): 
       }
       if (!hasVotes) return;
       if (parts !== undefined) scatter(parts, 0, VOTES, count, 'votes');
-      else votes.append(Buffer.from(arena.bytes.subarray(VOTES, VOTES + count * RECORD_BYTES)));
+      else votes.add(VOTES, count);
     },
     settle(families) {
-      const live = arenaDump + dumpBytes;
+      const live = passing + BATCH_ROWS * RECORD_BYTES;
       const veto = live + Math.ceil(log.rows / 8 / 16) * 16;
       const end = veto + Math.ceil(log.rows / 8 / 16) * 16;
       arena.reserve(end);
@@ -240,11 +243,8 @@ export function newWinners(arena: Arena, log: RowLog, options: WinnersOptions): 
       return { live, veto };
     },
     close() {
-      votes.close();
-      for (const part of parts ?? []) {
-        part.records.close();
-        part.votes.close();
-      }
+      for (const file of files) file.close();
+      files.clear();
     },
   };
 }

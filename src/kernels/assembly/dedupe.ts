@@ -427,23 +427,7 @@ export function enter(records: u32, from: u32, count: u32, floor: u32, veto: u32
   return count;
 }
 
-/** Moves the table to one of `slots` at the same place, through free memory at `free`. */
-export function grow(slots: u32, maxUsed: u32, free: u32): void {
-  const end = table + ((mask + 1) << 5);
-  let to = free;
-  for (let slot = table; slot < end; slot += 32) {
-    if (load<u64>(slot) == 0) continue;
-    memory.copy(to, slot, 32);
-    to += 32;
-  }
-  setTable(table, slots, maxUsed, keepsFirst);
-  for (let from = free; from < to; from += 32) {
-    take(slotOf(load<u64>(from), load<u32>(from, 8) & HASH), from);
-    used++;
-  }
-}
-
-/** Copies taken slots, from slot `from` on, to `out`, at most `max`; `walked` says where to go on. */
+/** Copies taken slots, from slot `from` on, to `out`, at most `max`; `dumpedTo` says where to go on. */
 export function dump(from: u32, out: u32, max: u32): u32 {
   let count: u32 = 0;
   let i = from;
