@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts';
+import { messageOf, UsageError } from '../errors.ts';
 import { createApply } from '../merge/apply.ts';
 import type { GroupReport, MergeOptions } from '../merge/options.ts';
 import type { Sink } from '../stage.ts';
@@ -26,7 +26,7 @@ export function load(target: string, options: LoadOptions = {}): Sink {
     try {
       for await (const chunk of input) await apply.take(chunk);
     } catch (error) {
-      await connection.abandon();
+      await connection.abandon(messageOf(error));
       throw error;
     } finally {
       await connection.close();

@@ -17,6 +17,7 @@ import {
   type TablePlan,
 } from './plan.ts';
 import { keyMissing, type StagedTable } from './staged.ts';
+import { countedRows } from './staging.ts';
 import { createWork, type Merge, type MergeColumn, type OwnTables } from './statement.ts';
 import { forsaken, type Subtable, sourceKey, subtable } from './subtable.ts';
 import { vendorExact } from './vendor-exact.ts';
@@ -51,7 +52,7 @@ export async function applyTables(apply: ApplyTables): Promise<LedgerEntry[]> {
     for (const statement of plan.ddl) await engine.run(statement);
     plans.set(table, plan);
   }
-  const merged = sorted.filter((table) => !table.declaredOnly);
+  const merged = sorted.filter((table) => !table.declaredOnly && !isIdle(table, sorted));
   for (const table of merged) {
     const guard = apply.flag === undefined ? undefined : engine.guard(apply.flag(table.n));
     if (guard !== undefined && table.created)
@@ -89,7 +90,7 @@ export async function applyTables(apply: ApplyTables): Promise<LedgerEntry[]> {
     entries.push({
       table: table.name,
       files: table.files,
-      read: table.read ?? table.rows,
+      read: table.read ?? countedRows(table),
       rejected: table.rejected,
       key: table.line.key,
       mode: modeOf(table),
@@ -97,6 +98,13 @@ export async function applyTables(apply: ApplyTables): Promise<LedgerEntry[]> {
     });
   }
   return entries;
+}
+
+// A subtable without rows in a unit that does not touch its parent.
+function isIdle(table: StagedTable, tables: readonly StagedTable[]): boolean {
+  const { parent, full } = table.line;
+  if (parent === undefined || table.created || full === true) return false;
+  return !tables.some(({ name }) => name === parent);
 }
 
 function statementsOf(table: StagedTable, merge: Merge, apply: ApplyTables): string[] {
@@ -143,7 +151,10 @@ function mergeOf(
     return namedColumns(table, columns, names ?? [], member);
   };
   const key = named(line.key, 'key');
-  const order = named(line.order, 'order');
+  // An order or a flag that this delivery does not have says nothing about its rows.
+  const present = (names: readonly string[] | undefined) =>
+    (names ?? []).flatMap((name) => columns.filter((column) => column.name === name));
+  const order = present(line.order);
   if (table.created) checkOrder(table, order, options.catalog);
   const partial = key.find((column) => column.shapes !== undefined);
   if (partial !== undefined) {
@@ -160,7 +171,7 @@ function mergeOf(
     columns,
     key,
     order,
-    flag: named(line.delete_flag === undefined ? [] : [line.delete_flag], 'delete_flag')[0],
+    flag: present(line.delete_flag === undefined ? [] : [line.delete_flag])[0],
     version: columns.find((column) => column.name === line.version),
     source: sourceOf(table, plan, dialect),
     work: dialect.identifier(`brigade_work_${table.n}`),

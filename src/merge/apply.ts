@@ -1,42 +1,32 @@
 import { readFileSync } from 'node:fs';
 import { mismatch, UserError } from '../errors.ts';
-import { feedOf } from '../feeds/index.ts';
 import type { Context } from '../stage.ts';
 import {
   type Chunk,
-  type Column,
   type CommitLine,
+  type Control,
   type DdlLine,
   type FeedLine,
-  type GroupLine,
   isControl,
-  type Run,
   type TableLine,
 } from '../wire/types.ts';
 import { applyTables } from './apply-tables.ts';
-import type { CsvForm, Engine } from './engine.ts';
+import { checkCounts, checkKeys } from './checks.ts';
+import type { Engine } from './engine.ts';
 import {
   checkCursor,
   createOwnTables,
   insertDdl,
   insertLedger,
   isNew,
+  type LedgerEntry,
   type LedgerGroup,
   ownTables,
 } from './ledger.ts';
 import { type Naming, targetName } from './names.ts';
 import type { GroupReport, MergeOptions } from './options.ts';
-import {
-  addShape,
-  checkMembers,
-  keyMissing,
-  namesOf,
-  observeRun,
-  type Shape,
-  type StagedTable,
-  stageColumn,
-  stageType,
-} from './staged.ts';
+import type { StagedTable } from './staged.ts';
+import { countedRows, createStaging } from './staging.ts';
 import { createCounts } from './statement.ts';
 import { addEof, addFile, addReject, newUnit, stagedTable, type Unit, unitName } from './unit.ts';
 
@@ -45,15 +35,13 @@ export interface Apply {
   take(chunk: Chunk): Promise<void>;
 }
 
-const TOOL_VERSION = (
-  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
-).version;
-const COUNTS = 'brigade_counts';
+const packageFile = new URL('../../package.json', import.meta.url);
+const { version: TOOL_VERSION } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string };
 
 /**
  * The machine that both `load` and `to-sql` are: it gathers a group, stages its rows as they come, and at `commit`
- * has it applied in one transaction. A loose body is applied at `end`. `report` hears of every unit.
- * Memory: what the tables are called; rows are in the engine's stages.
+ * has it applied in one transaction. A loose body is applied at `end`, without ledger. `report` hears of every unit.
+ * Memory: what tables and columns are called; rows are in the engine's stages.
  */
 export function createApply(
   engine: Engine,
@@ -69,14 +57,16 @@ export function createApply(
     nameCase: options.nameCase ?? dialect.nameCase,
   };
   const own = ownTables(naming);
-  const counts = dialect.identifier(COUNTS);
-  let feed: FeedLine | undefined;
+  const counts = dialect.identifier('brigade_counts');
+  const staging = createStaging(engine, naming.nameCase);
   let opened = false;
+  let feed: FeedLine | undefined;
   let unit: Unit | undefined;
-  /** Said before any group; made in the target with the next unit. */
+  /** Said since the last unit, outside of any: done with the next one. */
   let declared: TableLine[] = [];
   let ddl: DdlLine[] = [];
-  let shapes = new Map<readonly Column[] | undefined, Map<string, Shape>>();
+  const outside = new Map<string, TableLine>();
+  const inside = new Map<string, TableLine>();
 
   async function open(): Promise<void> {
     if (opened) return;
@@ -84,8 +74,7 @@ export function createApply(
     await engine.open();
     for (const statement of dialect.session) await engine.run(statement);
     // Two at once would collide on CREATE TABLE IF NOT EXISTS.
-    await engine.run(dialect.begin);
-    if (dialect.lock !== undefined) await engine.run(dialect.lock(naming.schema));
+    await begin();
     if (options.schema !== undefined && (await engine.hasSchema()) !== true) {
       await engine.run(dialect.createSchema(options.schema));
     }
@@ -93,364 +82,220 @@ export function createApply(
     await engine.run(dialect.commit);
   }
 
-  function staged(line: TableLine): StagedTable {
-    unit ??= newUnit(undefined, Date.now());
-    const place = { feed: feed?.feed ?? unit.group?.feed, source: feed?.source, scope: unit.group?.scope };
-    const target = targetName(line.table, place, naming);
-    if (target === undefined)
-      throw mismatch(`table ${line.table}`, 'a group that tells its target name', `${naming.template}`);
-    if (line.merge === 'scd2') throw new UserError(`table ${line.table}: merge scd2 is not in this version`);
-    return stagedTable(unit, line, target, dialect);
-  }
-
-  async function shapeFor(
-    table: StagedTable,
-    columns: readonly Column[] | undefined,
-    run?: Run,
-  ): Promise<Shape> {
-    const known = shapes.get(columns)?.get(table.name);
-    if (known !== undefined && columns !== undefined) return known;
-    const given = columns ?? nextColumns(table, run);
-    if (given === undefined) return known!;
-    const { shape, change } = addShape(table, given, dialect, naming.nameCase);
-    if (!table.created) await createStage(table);
-    else if (change.add.length + change.widen.length > 0) {
-      await engine.settle();
-      const changes = {
-        table: table.stage,
-        add: change.add.map((column) => ({ name: column.target, type: stageType(column) })),
-        widen: change.widen.map(({ column, from, to }) => ({ name: column.target, from, to })),
-        ifMissing: false,
-      };
-      for (const statement of dialect.alter(changes)) await engine.run(statement);
-    }
-    const byTable = shapes.get(columns) ?? new Map<string, Shape>();
-    shapes.set(columns, byTable.set(table.name, shape));
-    return shape;
-  }
-
-  // Rows without declared columns: what they hold is what there is.
-  function nextColumns(table: StagedTable, run: Run | undefined): Column[] | undefined {
-    const known = [...table.columns.keys()];
-    const names = run === undefined ? [] : namesOf(run, new Set(known));
-    if (names.length === 0 && table.shapes > 0) return undefined;
-    return [...known, ...names].map((name) => ({ name }));
-  }
-
-  async function createStage(table: StagedTable): Promise<void> {
-    const columns = [...table.columns.values()].map(
-      (column) => `, ${dialect.identifier(column.target)} ${dialect.type(stageType(column))}`,
-    );
-    const bigint = dialect.type('bigint');
-    await engine.run(`DROP TABLE IF EXISTS ${table.stage}`);
-    await engine.run(
-      `CREATE TEMPORARY TABLE ${table.stage} (_brigade_row ${bigint}, _brigade_batch ${bigint}, _brigade_shape ${dialect.type('int')}${columns.join('')})`,
-    );
-    table.created = true;
-  }
-
-  async function takeRun(run: Run): Promise<void> {
-    if (run.count === 0) return;
-    await open();
-    const table = staged(run.table);
-    const { batch } = unit!;
-    const shape = await shapeFor(table, run.table.columns, run);
-    if (run.table.columns !== undefined) checkMembers(table, run, shape);
-    if (shape.observes) observeRun(run, shape);
-    await engine.fill(
-      {
-        table: table.name,
-        stage: table.stage,
-        columns: shape.columns.map(stageColumn),
-        shape: shape.index,
-        batch,
-        firstRow: table.rows,
-      },
-      run,
-    );
-    table.rows += run.count;
-    table.batches.add(batch);
-  }
-
-  // Files that nobody decoded: the engine reads them, where it can.
-  async function fillFiles(open: Unit): Promise<void> {
-    const runs: { table: string; batch: string; format: string; files: typeof files }[] = [];
-    const files = [...open.undecoded.values()];
-    for (const file of files) {
-      const last = runs.at(-1);
-      const [batch, format] = [file.batch ?? '0', `${file.format}.${file.codec ?? ''}`];
-      if (last?.table === file.table && last?.batch === batch && last.format === format)
-        last.files.push(file);
-      else runs.push({ table: file.table!, batch, format, files: [file] });
-    }
-    for (const { table: name, batch, files: some } of runs) {
-      const line = open.tables.get(name)?.line ?? declaredLine(name);
-      if (line?.columns === undefined) {
-        throw mismatch(
-          `file ${some[0]!.uri}`,
-          'rows (decode before this command), or a table line with columns to have the engine read it',
-          'neither',
-        );
-      }
-      const table = staged(line);
-      const shape = await shapeFor(table, line.columns);
-      const fill = {
-        table: name,
-        stage: table.stage,
-        columns: shape.columns.map(stageColumn),
-        shape: shape.index,
-        batch,
-        firstRow: table.rows,
-      };
-      await engine.fillFiles(fill, some, csvForm(feed?.feed ?? open.group?.feed));
-      // Nobody counts these rows; the next file's come after them all the same.
-      table.rows += FILE_ROWS;
-      table.batches.add(batch);
-    }
-  }
-
-  const outside = new Map<string, TableLine>();
-  const inside = new Map<string, TableLine>();
-  const declaredLine = (name: string) => inside.get(name) ?? outside.get(name);
-
-  async function apply(commit: CommitLine | undefined): Promise<void> {
-    const current = unit ?? newUnit(undefined, Date.now());
-    if (
-      current.group === undefined &&
-      current.tables.size === 0 &&
-      declared.length === 0 &&
-      ddl.length === 0 &&
-      current.undecoded.size === 0
-    )
-      return;
-    await open();
-    unit = current;
-    await fillFiles(current);
-    await engine.settle();
-    for (const table of current.tables.values()) {
-      // Mentioned without rows: it gets its columns all the same.
-      if (!table.created && table.line.columns !== undefined)
-        addShape(table, table.line.columns, dialect, naming.nameCase);
-    }
-    for (const line of declared) declareTable(line);
-    checkCounts(current, commit, options, context);
-    const group = current.group === undefined ? undefined : ledgerGroup(current.group, feed, commit!);
-    await engine.run(`DROP TABLE IF EXISTS ${counts}`);
-    await engine.run(createCounts(counts, dialect));
+  async function begin(): Promise<void> {
     await engine.run(dialect.begin);
     if (dialect.lock !== undefined) await engine.run(dialect.lock(naming.schema));
-    if (group !== undefined && options.allowGap !== true) await engine.run(checkCursor(group, own, dialect));
+  }
+
+  const loose = (): Unit => {
+    unit ??= newUnit(undefined, Date.now());
+    return unit;
+  };
+
+  const place = () => ({
+    feed: feed?.feed ?? unit?.group?.feed,
+    source: feed?.source,
+    scope: unit?.group?.scope,
+  });
+
+  function staged(line: TableLine): StagedTable {
+    const current = loose();
+    const target = targetName(line.table, place(), naming);
+    if (target === undefined) {
+      throw mismatch(`table ${line.table}`, 'a group that tells its name in the target', 'none');
+    }
+    if (line.merge === 'scd2') throw new UserError(`table ${line.table}: merge scd2 is not in this version`);
+    return stagedTable(current, line, target, dialect);
+  }
+
+  const tableOf = (name: string): StagedTable | undefined => {
+    const known = unit?.tables.get(name);
+    const line = inside.get(name) ?? outside.get(name);
+    return known ?? (line === undefined ? undefined : staged(line));
+  };
+
+  // Tables said before any group exist from now on, also without rows.
+  function declareTables(current: Unit): void {
+    for (const table of current.tables.values()) {
+      if (!table.created && table.line.columns !== undefined) staging.declare(table, table.line.columns);
+    }
+    for (const line of declared) {
+      const target = targetName(line.table, place(), naming);
+      if (target === undefined || line.columns === undefined || current.tables.has(line.table)) continue;
+      const table = stagedTable(current, line, target, dialect);
+      table.declaredOnly = true;
+      staging.declare(table, line.columns);
+    }
+  }
+
+  async function apply(commit: CommitLine | undefined): Promise<void> {
+    if (unit === undefined && declared.length === 0 && ddl.length === 0) return;
+    const current = loose();
+    await open();
+    await staging.addFiles(current, place().feed, tableOf);
+    await engine.settle();
+    declareTables(current);
     const tables = [...current.tables.values()].filter((table) => !table.declaredOnly);
-    const flag = (n: number) => `brigade_new_${n}`;
-    const flags =
-      group === undefined
-        ? []
-        : [
-            { name: flag(0), condition: isNew(group, '', own, dialect) },
-            ...tables.map(({ n, name }) => ({ name: flag(n), condition: isNew(group, name, own, dialect) })),
-          ];
-    await engine.decide(flags);
-    const guarded = group === undefined ? undefined : flag;
+    checkCounts(current, commit, options, context);
+    const group = commit === undefined ? undefined : ledgerGroup(current, commit, feed);
     if (group !== undefined) checkKeys(tables);
+
+    await engine.run(`DROP TABLE IF EXISTS ${counts}`);
+    await engine.run(createCounts(counts, dialect));
+    await begin();
+    if (group !== undefined) {
+      if (options.allowGap !== true) await engine.run(checkCursor(group, own, dialect));
+      const names = ['', ...tables.map(({ name }) => name)];
+      await engine.decide(
+        names.map((name, n) => ({
+          name: flagOf(n === 0 ? 0 : tables[n - 1]!.n),
+          condition: isNew(group, name, own, dialect),
+        })),
+      );
+    }
+    const flag = group === undefined ? undefined : flagOf;
+    const { feed: feedName, source, scope } = place();
+    const all = [...current.tables.values()];
     const entries = await applyTables({
       engine,
       naming,
       own,
       counts,
       options,
-      feed: feed?.feed ?? current.group?.feed,
-      source: feed?.source,
-      scope: current.group?.scope,
-      tables: [...current.tables.values()],
-      flag: guarded,
+      feed: feedName,
+      source,
+      scope,
+      tables: all,
+      flag,
     });
-    if (group !== undefined) {
-      for (const entry of entries) {
-        const name = flag(entry.n ?? 0);
-        await engine.when(name, () =>
-          engine.run(
-            insertLedger(group, entry, {
-              own,
-              counts,
-              dialect,
-              guard: engine.guard(name),
-              toolVersion: TOOL_VERSION,
-            }),
-          ),
-        );
-      }
-      const whole = {
-        table: '',
-        files: current.files,
-        read: current.decoded ? current.read : sumRows(tables),
-        rejected: current.rejected,
-        key: undefined,
-        mode: undefined,
-        n: undefined,
-      };
-      await engine.when(flag(0), () =>
-        engine.run(
-          insertLedger(group, whole, {
-            own,
-            counts,
-            dialect,
-            guard: engine.guard(flag(0)),
-            toolVersion: TOOL_VERSION,
-          }),
-        ),
-      );
-    }
+    const applied = group === undefined || (await record(group, entries, whole(current, tables)));
     for (const line of ddl) await engine.run(insertDdl(line, feed?.source ?? '', own, dialect));
-    const sums = await engine.rows(
-      `SELECT count(*) AS tables, CAST(coalesce(sum(inserted), 0) AS ${dialect.type('text')}) AS inserted, CAST(coalesce(sum(updated), 0) AS ${dialect.type('text')}) AS updated, CAST(coalesce(sum(deleted), 0) AS ${dialect.type('text')}) AS deleted FROM ${counts}`,
-    );
+    const sums = await engine.rows(selectCounts());
     await engine.run(dialect.commit);
+
     for (const table of tables) if (table.created) await engine.run(`DROP TABLE ${table.stage}`);
-    if (sums !== undefined && (current.group !== undefined || current.tables.size > 0)) {
+    if (sums !== undefined && (group !== undefined || tables.length > 0)) {
       const sum = (name: string) => Number(sums[0]?.[name] ?? 0);
       report({
         name: unitName(current),
-        tables: entries.length,
-        read: current.decoded ? current.read : sumRows(tables),
+        tables: tables.length,
+        read: whole(current, tables).read,
         inserted: sum('inserted'),
         updated: sum('updated'),
         deleted: sum('deleted'),
         rejected: current.rejected,
         seconds: (Date.now() - current.startedMs) / 1000,
-        applied: group === undefined || entries.length === 0 || sum('tables') > 0,
+        applied,
       });
     }
     unit = undefined;
     declared = [];
     ddl = [];
-    shapes = new Map();
     inside.clear();
+    staging.clear();
   }
 
-  // A table said before any group: it exists from now on, also without rows.
-  function declareTable(line: TableLine): void {
-    if (unit!.tables.has(line.table) || line.columns === undefined) return;
-    const place = { feed: feed?.feed, source: feed?.source, scope: unit!.group?.scope };
-    const target = targetName(line.table, place, naming);
-    if (target === undefined) return;
-    const table = stagedTable(unit!, line, target, dialect);
-    addShape(table, line.columns, dialect, naming.nameCase);
-    table.declaredOnly = true;
+  // The rows of the ledger. Whether there was anything to record.
+  async function record(
+    group: LedgerGroup,
+    entries: readonly LedgerEntry[],
+    all: LedgerEntry,
+  ): Promise<boolean> {
+    let recorded = false;
+    for (const entry of [...entries, all]) {
+      const name = flagOf(entry.n ?? 0);
+      await engine.when(name, async () => {
+        recorded = true;
+        const guard = engine.guard(name);
+        await engine.run(
+          insertLedger(group, entry, { own, counts, dialect, guard, toolVersion: TOOL_VERSION }),
+        );
+      });
+    }
+    return recorded;
+  }
+
+  function selectCounts(): string {
+    const sum = (name: string) => `CAST(coalesce(sum(${name}), 0) AS ${dialect.type('text')}) AS ${name}`;
+    return `SELECT ${['inserted', 'updated', 'deleted'].map(sum).join(', ')} FROM ${counts}`;
+  }
+
+  async function takeControl(line: Control): Promise<void> {
+    switch (line.$) {
+      case 'feed':
+        feed = line;
+        return;
+      case 'ddl':
+        ddl.push(line);
+        return;
+      case 'group':
+        if (unit !== undefined) await apply(undefined);
+        unit = newUnit(line, Date.now());
+        return;
+      case 'file':
+        addFile(loose(), line);
+        return;
+      case 'table':
+        (unit === undefined ? outside : inside).set(line.table, line);
+        if (unit === undefined) declared.push(line);
+        else staged(line);
+        return;
+      case 'reject': {
+        const name = addReject(loose(), line);
+        const table = name === undefined ? undefined : tableOf(name);
+        if (table !== undefined) table.rejected++;
+        return;
+      }
+      case 'eof': {
+        const name = addEof(loose(), line);
+        const table = name === undefined ? undefined : tableOf(name);
+        if (table === undefined) return;
+        table.read = (table.read ?? 0) + line.rows;
+        table.files++;
+        return;
+      }
+      case 'commit':
+        await apply(line);
+        return;
+      case 'end':
+        await apply(undefined);
+        return;
+    }
   }
 
   return {
     async take(chunk) {
-      if (!isControl(chunk)) return takeRun(chunk);
-      switch (chunk.$) {
-        case 'feed':
-          feed = chunk;
-          break;
-        case 'ddl':
-          ddl.push(chunk);
-          break;
-        case 'group':
-          if (unit !== undefined) await apply(undefined);
-          unit = newUnit(chunk, Date.now());
-          break;
-        case 'file': {
-          unit ??= newUnit(undefined, Date.now());
-          addFile(unit, chunk);
-          break;
-        }
-        case 'table':
-          (unit === undefined ? outside : inside).set(chunk.table, chunk);
-          if (unit === undefined) declared.push(chunk);
-          else staged(chunk);
-          break;
-        case 'reject': {
-          const table = unit?.tables.get(addReject((unit ??= newUnit(undefined, Date.now())), chunk) ?? '');
-          if (table !== undefined) table.rejected++;
-          break;
-        }
-        case 'eof': {
-          if (unit === undefined) break;
-          const name = addEof(unit, chunk);
-          const line = name === undefined ? undefined : declaredLine(name);
-          const table =
-            name === undefined
-              ? undefined
-              : (unit.tables.get(name) ?? (line === undefined ? undefined : staged(line)));
-          if (table !== undefined) {
-            table.read = (table.read ?? 0) + chunk.rows;
-            table.files++;
-          }
-          break;
-        }
-        case 'commit':
-          await apply(chunk);
-          break;
-        case 'end':
-          await apply(undefined);
-          break;
-      }
+      if (isControl(chunk)) return takeControl(chunk);
+      if (chunk.count === 0) return;
+      await open();
+      const table = staged(chunk.table);
+      await staging.add(table, chunk, loose().batch);
     },
   };
 }
 
-// Room for the rows of files that an engine reads by itself, in the numbering of rows.
-const FILE_ROWS = 1e12;
+const flagOf = (n: number): string => `brigade_new_${n}`;
 
-const sumRows = (tables: readonly StagedTable[]) =>
-  tables.reduce((sum, table) => sum + (table.rows >= FILE_ROWS ? 0 : table.rows), 0);
-
-function ledgerGroup(group: GroupLine, feed: FeedLine | undefined, commit: CommitLine): LedgerGroup {
+function ledgerGroup({ group }: Unit, commit: CommitLine, feed: FeedLine | undefined): LedgerGroup {
   return {
-    feed: group.feed,
-    source: feed?.source ?? group.feed,
-    scope: group.scope,
-    group: group.group,
-    after: group.after,
+    feed: commit.feed,
+    source: feed?.source ?? commit.feed,
+    scope: commit.scope,
+    group: commit.group,
+    after: group?.after ?? null,
     digest: commit.digest,
   };
 }
 
-function checkKeys(tables: readonly StagedTable[]): void {
-  const without = tables.filter(
-    ({ line }) => line.merge === undefined && line.parent === undefined && (line.key ?? []).length === 0,
-  );
-  if (without.length > 0) throw keyMissing(without);
-}
-
-function csvForm(feed: string | undefined): CsvForm {
-  const csv = feed === undefined ? undefined : feedOf(feed)?.csv;
+function whole(unit: Unit, tables: readonly StagedTable[]): LedgerEntry {
+  const staged = tables.reduce((sum, table) => sum + countedRows(table), 0);
   return {
-    header: csv?.header ?? 'yes',
-    delimiter: csv?.delimiter ?? ',',
-    emptyIsNull: csv?.emptyIsNull ?? false,
+    table: '',
+    files: unit.files,
+    read: unit.decoded ? unit.read : staged,
+    rejected: unit.rejected,
+    key: undefined,
+    mode: undefined,
+    n: undefined,
   };
-}
-
-function checkCounts(
-  unit: Unit,
-  commit: CommitLine | undefined,
-  options: MergeOptions,
-  context: Context,
-): void {
-  if (!unit.decoded) return;
-  const complaints: string[] = [];
-  if (commit?.rows !== undefined && commit.rows !== unit.read) {
-    complaints.push(
-      `${unitName(unit)}: expected the ${commit.rows} rows of its commit line, found ${unit.read} in its eof lines`,
-    );
-  }
-  if (options.strictCounts === true || options.vendorExact === true) {
-    for (const table of unit.tables.values()) {
-      if (table.read === undefined || table.read === table.rows || table.line.parent !== undefined) continue;
-      const why = options.vendorExact === true ? ' (--vendor-exact takes no dedupe or filter before it)' : '';
-      throw mismatch(
-        `${unitName(unit)}: table ${table.name}`,
-        `the ${table.read} rows read from its files`,
-        `${table.rows}${why}`,
-      );
-    }
-  }
-  for (const complaint of complaints) {
-    if (options.strictCounts === true) throw new UserError(complaint);
-    context.warn(complaint);
-  }
 }

@@ -65,8 +65,8 @@ export interface Engine {
   when(flag: string, body: () => Promise<void>): Promise<void>;
   /** A condition to be put into statements that would change something without any staged row; where `when` cannot leave statements out. */
   guard(flag: string): string | undefined;
-  /** The unit failed: nothing of it stays. */
-  abandon(): Promise<void>;
+  /** The unit failed: nothing of it stays. `reason`: one line. */
+  abandon(reason: string): Promise<void>;
 }
 
 /** How a feed writes CSV, for engines that read the files. */

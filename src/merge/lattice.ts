@@ -114,8 +114,8 @@ export function observe(seen: Observed, value: Value): void {
 function observeText(seen: Observed, text: string): void {
   const number = NUMBER.exec(text);
   // `12E4` is more likely a code than a number.
-  if (number !== null && !/^\d+[eE]\d+$/.test(text)) return observeNumber(seen, number, false);
-  if (text === 'true' || text === 'false') seen.boolean = true;
+  if (number !== null && !/^\d+[eE]\d+$/.test(text)) observeNumber(seen, number, false);
+  else if (text === 'true' || text === 'false') seen.boolean = true;
   else if (DATE.test(text) && isDay(text)) seen.date = true;
   else {
     const time = TIMESTAMP.exec(text);

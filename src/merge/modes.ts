@@ -57,7 +57,11 @@ export function upsert(merge: Merge): string[] {
     countWork(merge),
     ...(hard === undefined
       ? []
-      : [...checkLoss(merge, countOf(merge, `'d'`)), ...buryWork(merge), deleteWork(merge, `'d'`)]),
+      : [
+          ...checkLoss(merge, `${countOf(merge, `'d'`)} - ${countOf(merge, `'i'`)}`),
+          ...buryWork(merge),
+          deleteWork(merge, `'d'`),
+        ]),
     ...updateWork(merge),
     insertWork(merge, `'i'`),
   ];
@@ -125,7 +129,7 @@ export function replace(merge: Merge): string[] {
     ...checkConflicts(merge),
     `INSERT INTO ${merge.work} SELECT s.${ROW}, CASE WHEN EXISTS (SELECT 1 FROM ${target} t WHERE ${same(key, 't', 's')}) THEN 'u' ELSE 'i' END, ${ids(key, 's.')} FROM ${staged} s${where(hard === undefined ? undefined : `NOT (${deletes(hard, 's')})`)}`,
     ...analyzed(merge),
-    ...checkLoss(merge, lost),
+    ...checkLoss(merge, `${lost} - ${countOf(merge, `'i'`)}`),
     countWork(merge, lost),
     empty,
     insertWork(merge, `'i', 'u'`),

@@ -189,7 +189,7 @@ export function checkConflicts(merge: Merge): string[] {
   ];
 }
 
-/** Fails if more of the target's keys would be lost than allowed. `lost`: a number in SQL. */
+/** Fails if more of the target's keys would be lost than allowed. `lost`: how many, less those that are new, in SQL. */
 export function checkLoss(merge: Merge, lost: string): string[] {
   const percent = merge.maxDeletePercent;
   if (percent >= 100) return [];

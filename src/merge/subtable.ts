@@ -56,6 +56,8 @@ export function subtable(merge: Subtable): string[] {
   const parentColumns =
     parent === undefined || parent.source === undefined ? undefined : parentKey(key, parent);
   const statements: string[] = [];
+  // Its source key is not even known: neither is there anything that it could be compared with.
+  if (key.length === 0 && !merge.full) return statements;
   if (merge.source !== undefined) {
     statements.push(...dropOldVersions(merge));
     if (parentColumns !== undefined) statements.push(matching(merge, parent!, parentColumns));

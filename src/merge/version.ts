@@ -17,8 +17,10 @@ export function liveVersion(merge: Merge, of: string): string | undefined {
 export function dropOldVersions(merge: Merge): string[] {
   if (merge.version === undefined || merge.source === undefined) return [];
   const newer = `${staged(merge)} > ${known(merge)}`;
+  const old = `coalesce(t.${merge.version.id}, 0) < ${staged(merge)} AND ${newer}`;
   return [
-    `DELETE FROM ${merge.target} AS t WHERE coalesce(t.${merge.version.id}, 0) < ${staged(merge)} AND ${newer}`,
+    `INSERT INTO ${merge.counts} SELECT ${merge.n}, 0, 0, count(*) FROM ${merge.target} t WHERE ${old}`,
+    `DELETE FROM ${merge.target} AS t WHERE ${old}`,
     `UPDATE ${merge.own.table} SET version = ${staged(merge)} WHERE target = ${merge.dialect.literal(merge.targetName)} AND ${staged(merge)} > coalesce(version, -1)`,
   ];
 }

@@ -4,4 +4,6 @@ import type { Engine } from '../merge/engine.ts';
 export interface Connection extends Engine {
   /** Lets go of the database and of temporary files; also after a failure. */
   close(): Promise<void>;
+  /** The names of the tables in the schema, sorted. */
+  tables(): Promise<readonly string[]>;
 }

@@ -99,6 +99,12 @@ export function connectDuckDB(
         type: duckdb.typeOf(String(row['data_type'])),
       }));
     },
+    async tables() {
+      const found = await rows(
+        `SELECT table_name FROM duckdb_tables() WHERE database_name = current_database() AND schema_name = ${duckdb.literal(schema)} AND NOT temporary ORDER BY table_name`,
+      );
+      return found.map((row) => String(row['table_name']));
+    },
     async hasSchema() {
       return (
         (await rows(`SELECT 1 AS x FROM duckdb_schemas() WHERE schema_name = ${duckdb.literal(schema)}`))

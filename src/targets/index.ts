@@ -35,25 +35,21 @@ export interface State extends Cursor {
   readonly applied_at: string;
 }
 
+export interface StateOptions {
+  /** The schema the tables are in; default: the dialect's. */
+  readonly schema?: string;
+}
+
 /**
  * How far everything in a target has been applied: the newest group of each scope, and of each table of it. A target
  * without ledger, or a DuckDB file that is not there, has no state. The target is closed again before this returns.
  */
-export async function readState(
-  text: string,
-  context: Context,
-  options: { readonly schema?: string } = {},
-): Promise<State[]> {
-  const target = parseTarget(text, context);
-  if (target.kind === 'duckdb' && !existsSync(target.path)) return [];
-  const connection = connect(target, { schema: options.schema, readOnly: true }, context);
-  const { dialect } = connection;
-  const schema = options.schema ?? dialect.schema;
-  try {
-    await connection.open();
+export function readState(text: string, context: Context, options: StateOptions = {}): Promise<State[]> {
+  return reading(text, context, options, [], async (connection) => {
+    const { dialect } = connection;
     if ((await connection.columns(LEDGER)) === null) return [];
-    for (const statement of dialect.session) await connection.run(statement);
-    const rows = await connection.rows(selectState(ownTables({ dialect, schema }), dialect));
+    const own = ownTables({ dialect, schema: options.schema ?? dialect.schema });
+    const rows = await connection.rows(selectState(own, dialect));
     return (rows ?? []).map((row) => ({
       feed: String(row['feed']),
       source: String(row['source']),
@@ -64,6 +60,46 @@ export async function readState(
       rows: Number(row['rows_read']),
       applied_at: instant(String(row['applied_at'])),
     }));
+  });
+}
+
+/** A table of a target with its columns, their types as the engine writes them. */
+export interface TableSchema {
+  readonly table: string;
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+}
+
+/** The tables of a target and their columns, for `to-sql --target-schema`; our own tables are left out. */
+export function readSchema(
+  text: string,
+  context: Context,
+  options: StateOptions = {},
+): Promise<TableSchema[]> {
+  return reading(text, context, options, [], async (connection) => {
+    const tables: TableSchema[] = [];
+    for (const table of await connection.tables()) {
+      if (table.startsWith('brigade_')) continue;
+      const columns = (await connection.columns(table)) ?? [];
+      tables.push({ table, columns: columns.map(({ name, sql }) => ({ name, type: sql })) });
+    }
+    return tables;
+  });
+}
+
+async function reading<T>(
+  text: string,
+  context: Context,
+  { schema }: StateOptions,
+  nothing: T,
+  read: (connection: Connection) => Promise<T>,
+): Promise<T> {
+  const target = parseTarget(text, context);
+  if (target.kind === 'duckdb' && !existsSync(target.path)) return nothing;
+  const connection = connect(target, { schema, readOnly: true }, context);
+  try {
+    await connection.open();
+    for (const statement of connection.dialect.session) await connection.run(statement);
+    return await read(connection);
   } finally {
     await connection.close();
   }

@@ -4,7 +4,7 @@ import type { CopyStreamQuery } from 'pg-copy-streams';
 import { copyLines } from '../dialects/copy-text.ts';
 import { postgres } from '../dialects/postgres.ts';
 import { codeOf, messageOf, mismatch, TemporaryError, UserError } from '../errors.ts';
-import { BATCH, type Fill, ROW, SHAPE } from '../merge/engine.ts';
+import { BATCH, ROW, SHAPE } from '../merge/engine.ts';
 import type { Context } from '../stage.ts';
 import type { Row } from '../wire/types.ts';
 import type { Connection } from './connection.ts';
@@ -57,7 +57,7 @@ export function connectPostgres(
     }
   }
 
-  async function startCopy(fill: Fill, to: string): Promise<CopyStreamQuery> {
+  async function startCopy(to: string): Promise<CopyStreamQuery> {
     await endCopy();
     const { from } = (await import('pg-copy-streams')).default;
     const stream = client!.query(from(to, { highWaterMark: 256 * 1024 }));
@@ -111,7 +111,7 @@ export function connectPostgres(
       const to = `COPY ${fill.stage} (${names.join(', ')}) FROM STDIN`;
       const text = copyLines(fill, run);
       if (lost !== undefined) throw translated(lost, to, url);
-      const stream = copying?.to === to ? copying.stream : await startCopy(fill, to);
+      const stream = copying?.to === to ? copying.stream : await startCopy(to);
       await new Promise<void>((resolve, reject) => {
         stream.write(text, (error) =>
           error ? reject(translated(stream.errored ?? error, to, url)) : resolve(),
@@ -137,6 +137,12 @@ export function connectPostgres(
         sql: String(row['sql']),
         type: postgres.typeOf(String(row['sql'])),
       }));
+    },
+    async tables() {
+      const found = await query(
+        `SELECT c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ${postgres.literal(schema)} AND c.relkind IN ('r', 'p', 'f') ORDER BY c.relname`,
+      );
+      return found.map((row) => String(row['name']));
     },
     async hasSchema() {
       return (

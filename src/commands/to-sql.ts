@@ -1,0 +1,91 @@
+import { duckdbScript } from '../dialects/duckdb-script.ts';
+import { dialects } from '../dialects/index.ts';
+import { postgresScript } from '../dialects/postgres-script.ts';
+import { readTargetSchema, type Script, type ScriptOptions, type TargetSchema } from '../dialects/script.ts';
+import { messageOf, UsageError } from '../errors.ts';
+import { createApply } from '../merge/apply.ts';
+import type { MergeOptions } from '../merge/options.ts';
+import type { Printer } from '../stage.ts';
+import { defineCommand } from './command.ts';
+import { choice, type Flag } from './flags.ts';
+import { mergeFlags } from './merge-flags.ts';
+
+const scripts = {
+  duckdb: duckdbScript,
+  postgres: postgresScript,
+} as const satisfies Record<keyof typeof dialects, (options: ScriptOptions) => Script>;
+
+export type ToSqlOptions = MergeOptions & {
+  readonly dialect: keyof typeof scripts;
+  /** What the target looks like, so that columns can be widened; without it tables are only created and columns added. */
+  readonly targetSchema?: TargetSchema;
+};
+
+/**
+ * Prints one script that merges the stream: per group prepare, apply, cursor, in order, each group in a transaction of
+ * its own. Memory is that of one run. When the input breaks off (throws) the script ends in ROLLBACK and a statement
+ * that fails, so that its client fails too; then the error is thrown on.
+ */
+export function toSql(options: ToSqlOptions): Printer {
+  const make = scripts[options.dialect];
+  if (make === undefined)
+    throw new UsageError(
+      `--dialect: expected ${Object.keys(scripts).join(' or ')}, found ${options.dialect}`,
+    );
+  return async function* (input, context) {
+    const encoder = new TextEncoder();
+    let pieces: string[] = [];
+    const script = make({ write: (text) => pieces.push(text), targetSchema: options.targetSchema });
+    const apply = createApply(script, options, context, () => {});
+    const drain = (): Uint8Array => {
+      const bytes = encoder.encode(pieces.join(''));
+      pieces = [];
+      return bytes;
+    };
+    try {
+      for await (const chunk of input) {
+        await apply.take(chunk);
+        if (pieces.length > 0) yield drain();
+      }
+    } catch (error) {
+      await script.abandon(messageOf(error).split('\n', 1)[0]!);
+      yield drain();
+      throw error;
+    }
+  };
+}
+
+const schemaFlag: Flag<TargetSchema> = {
+  value: 'FILE',
+  help: 'the columns that the target has (brigade state TARGET --schema prints them), so that they can be widened',
+  parse: readTargetSchema,
+};
+
+export const toSqlCommand = defineCommand({
+  name: 'to-sql',
+  kind: 'printer',
+  summary: 'Prints the SQL that merges the wire into a database',
+  details: `One script, to be run by the engine's own client: psql for postgres, duckdb for duckdb. Each group is applied in
+one transaction, which also records it in brigade_ledger: a group that comes again changes nothing, one that skips groups
+fails. DuckDB reads files that nobody decoded by itself. Run psql without -1, and the pipeline under set -o pipefail; when
+a command before this one fails, the script ends in ROLLBACK and a statement that fails.`,
+  examples: [
+    'ls-groups fixtures/drops/zenoti/first --feed zenoti --settle 0 | read-manifest --catalog fixtures/drops/zenoti/catalog.json | decode | dedupe | to-sql --dialect postgres | psql',
+    'ls-groups fixtures/drops/exports/first --feed exports --settle 0 | read-manifest | to-sql --dialect duckdb | duckdb wh.duckdb',
+  ],
+  args: '[FILE…]',
+  reads: 'files',
+  flags: {
+    dialect: choice(
+      Object.keys(dialects) as (keyof typeof dialects)[],
+      'the engine that will run the script',
+    ),
+    targetSchema: schemaFlag,
+    ...mergeFlags,
+  },
+  make: ({ dialect, ...options }) => {
+    if (dialect === undefined)
+      throw new UsageError(`--dialect: expected ${Object.keys(dialects).join(' or ')}, found none`);
+    return toSql({ dialect, ...options });
+  },
+});

@@ -1,0 +1,91 @@
+/**
+ * The statements as a script for the `duckdb` command. It has no conditionals: what is decided stands in a temporary table,
+ * the stages of tables that were merged before are emptied, and what changes without staged rows asks that table.
+ * https://duckdb.org/docs/stable/clients/cli/dot_commands
+ */
+
+import { fileURLToPath } from 'node:url';
+import { mismatch } from '../errors.ts';
+import { BATCH, type Fill, ROW, SHAPE, textOf } from '../merge/engine.ts';
+import type { Run } from '../wire/types.ts';
+import { duckdb } from './duckdb.ts';
+import { insertFiles, insertParsed } from './duckdb-read.ts';
+import { type Script, type ScriptOptions, schemaColumns } from './script.ts';
+
+/** Rows of one INSERT. */
+const ROWS = 1000;
+
+export function duckdbScript({ write, targetSchema }: ScriptOptions): Script {
+  const said = new Set<string>();
+  let opened = false;
+  const start = () => {
+    if (!opened) write('.bail on\n');
+    opened = true;
+  };
+  return {
+    dialect: duckdb,
+    async open() {
+      start();
+    },
+    async run(sql) {
+      if (/^(CREATE|ALTER) .* IF NOT EXISTS /.test(sql)) {
+        if (said.has(sql)) return;
+        said.add(sql);
+      }
+      write(`${sql};\n`);
+    },
+    rows: async () => undefined,
+    async fill(fill, run) {
+      for (const statement of insertRows(fill, run)) write(`${statement};\n`);
+    },
+    async fillFiles(fill, files, csv) {
+      const paths = files.map(({ uri }) => (uri.startsWith('file:') ? fileURLToPath(uri) : uri));
+      write(`${insertFiles(fill, files, paths, csv)};\n`);
+    },
+    settle: async () => {},
+    columns: async (table) => schemaColumns(targetSchema, table, duckdb),
+    hasSchema: async () => undefined,
+    async decide(flags) {
+      if (flags.length === 0) return;
+      const rows = flags.map(
+        ({ name, condition }) => `SELECT ${duckdb.literal(name)} AS flag WHERE ${condition}`,
+      );
+      write(`CREATE OR REPLACE TEMPORARY TABLE brigade_go AS ${rows.join(' UNION ALL ')};\n`);
+    },
+    when: (_flag, body) => body(),
+    guard: (flag) => `EXISTS (SELECT 1 FROM brigade_go WHERE flag = ${duckdb.literal(flag)})`,
+    async abandon(reason) {
+      start();
+      // With no transaction open this fails, which ends the script just as well.
+      write('ROLLBACK;\n');
+      write(`SELECT error(${duckdb.literal(`the script was cut off: ${reason}`)});\n`);
+    },
+  };
+}
+
+/** Rows as text literals in statements of up to a thousand. */
+function* insertRows(fill: Fill, run: Run): Iterable<string> {
+  const rows = run.objects();
+  const names = [ROW, BATCH, SHAPE, ...fill.columns.map(({ name }) => duckdb.identifier(name))].join(', ');
+  for (let start = 0; start < rows.length; start += ROWS) {
+    const lines = rows.slice(start, start + ROWS).map((row, i) => {
+      const number = fill.firstRow + start + i;
+      const values = fill.columns.map(({ name }) => {
+        const text = textOf(row[name]);
+        if (text?.includes('\0') || /\p{Surrogate}/u.test(text ?? '')) {
+          throw mismatch(
+            `table ${fill.table} row ${number + 1} column ${name}`,
+            'text that a script can hold, without NUL',
+            JSON.stringify(text),
+          );
+        }
+        // The first row gives the columns their type.
+        if (text === null) return i === 0 ? 'CAST(NULL AS VARCHAR)' : 'NULL';
+        return duckdb.literal(text);
+      });
+      return `(${[number, fill.batch, fill.shape, ...values].join(', ')})`;
+    });
+    const own = { row: `r.${ROW}`, batch: `r.${BATCH}`, shape: `r.${SHAPE}` };
+    yield insertParsed(fill, `(VALUES\n${lines.join(',\n')}) r(${names})`, own);
+  }
+}

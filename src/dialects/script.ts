@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+import { messageOf, UserError } from '../errors.ts';
+import type { Engine } from '../merge/engine.ts';
+import type { Dialect, TargetColumn } from './dialect.ts';
+
+/** An engine that writes its statements down. */
+export type Script = Engine;
+
+export interface ScriptOptions {
+  readonly write: (text: string) => void;
+  /** The tables of the target, where that is known. */
+  readonly targetSchema: TargetSchema | undefined;
+}
+
+/** Columns by the target's name of the table. */
+export type TargetSchema = ReadonlyMap<string, readonly { readonly name: string; readonly sql: string }[]>;
+
+/** Reads what `brigade state TARGET --schema` prints. */
+export function readTargetSchema(path: string): TargetSchema {
+  const tables = new Map<string, { name: string; sql: string }[]>();
+  let place = path;
+  try {
+    const lines = readFileSync(path, 'utf8').split('\n');
+    for (const [i, line] of lines.entries()) {
+      place = `${path} line ${i + 1}`;
+      if (line.trim() === '') continue;
+      const { table, columns } = JSON.parse(line) as {
+        table: string;
+        columns: { name: string; type: string }[];
+      };
+      tables.set(
+        table,
+        columns.map(({ name, type }) => ({ name: String(name), sql: String(type) })),
+      );
+    }
+  } catch (error) {
+    throw new UserError(
+      `${place}: expected lines as brigade state TARGET --schema prints them: ${messageOf(error)}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  return tables;
+}
+
+export function schemaColumns(
+  schema: TargetSchema | undefined,
+  table: string,
+  dialect: Dialect,
+): readonly TargetColumn[] | null | undefined {
+  if (schema === undefined) return undefined;
+  const found =
+    schema.get(table) ??
+    (dialect.foldsCase
+      ? [...schema].find(([name]) => name.toLowerCase() === table.toLowerCase())?.[1]
+      : undefined);
+  return found === undefined
+    ? null
+    : found.map(({ name, sql }) => ({ name, sql, type: dialect.typeOf(sql) }));
+}

@@ -1,0 +1,153 @@
+/** Brings the rows of a unit into stages: temporary tables that grow as columns are met. */
+
+import { mismatch } from '../errors.ts';
+import { feedOf } from '../feeds/index.ts';
+import type { Column, FileLine, Run, TableLine } from '../wire/types.ts';
+import { BATCH, type CsvForm, type Engine, type Fill, ROW, SHAPE } from './engine.ts';
+import {
+  addShape,
+  checkMembers,
+  namesOf,
+  observeRun,
+  type Shape,
+  type StageChange,
+  type StagedTable,
+  stageColumn,
+  stageType,
+} from './staged.ts';
+import type { Unit } from './unit.ts';
+
+// Room for the rows of files that an engine reads by itself, in the numbering of rows.
+const FILE_ROWS = 1e12;
+
+/** The rows whose number is known. */
+export const countedRows = (table: StagedTable): number => table.rows % FILE_ROWS;
+
+export interface Staging {
+  /** Adds rows. */
+  add(table: StagedTable, run: Run, batch: string): Promise<void>;
+  /** Has the engine read the files that nobody decoded. `lineOf`: what is known of a table. */
+  addFiles(
+    unit: Unit,
+    feed: string | undefined,
+    tableOf: (name: string) => StagedTable | undefined,
+  ): Promise<void>;
+  /** Takes the columns of a table into account of which there are no rows. */
+  declare(table: StagedTable, columns: readonly Column[]): void;
+  /** Forgets the unit. */
+  clear(): void;
+}
+
+export function createStaging(engine: Engine, nameCase: 'keep' | 'lower'): Staging {
+  const { dialect } = engine;
+  // Runs share their table's columns as one object, so a shape is found without comparing.
+  let shapes = new Map<readonly Column[], Map<string, Shape>>();
+
+  async function shapeFor(table: StagedTable, line: TableLine, run: Run | undefined): Promise<Shape> {
+    const { columns } = line;
+    const known = columns === undefined ? table.lastShape : shapes.get(columns)?.get(table.name);
+    const given = columns ?? nextColumns(table, run);
+    if (known !== undefined && (columns !== undefined || given === undefined)) return known;
+    const { shape, change } = addShape(table, given ?? [], dialect, nameCase);
+    if (table.created) await changeStage(table, change);
+    else await createStage(table);
+    if (columns === undefined) table.lastShape = shape;
+    else shapes.set(columns, (shapes.get(columns) ?? new Map<string, Shape>()).set(table.name, shape));
+    return shape;
+  }
+
+  async function createStage(table: StagedTable): Promise<void> {
+    const bigint = dialect.type('bigint');
+    const own = [`${ROW} ${bigint}`, `${BATCH} ${bigint}`, `${SHAPE} ${dialect.type('int')}`];
+    const columns = [...table.columns.values()].map(
+      (column) => `${dialect.identifier(column.target)} ${dialect.type(stageType(column))}`,
+    );
+    await engine.run(`DROP TABLE IF EXISTS ${table.stage}`);
+    await engine.run(`CREATE TEMPORARY TABLE ${table.stage} (${[...own, ...columns].join(', ')})`);
+    table.created = true;
+  }
+
+  async function changeStage(table: StagedTable, { add, widen }: StageChange): Promise<void> {
+    if (add.length + widen.length === 0) return;
+    await engine.settle();
+    const change = {
+      table: table.stage,
+      add: add.map((column) => ({ name: column.target, type: stageType(column) })),
+      widen: widen.map(({ column, from, to }) => ({ name: column.target, from, to })),
+      ifMissing: false,
+    };
+    for (const statement of dialect.alter(change)) await engine.run(statement);
+  }
+
+  const fillOf = (table: StagedTable, shape: Shape, batch: string): Fill => ({
+    table: table.name,
+    stage: table.stage,
+    columns: shape.columns.map(stageColumn),
+    shape: shape.index,
+    batch,
+    firstRow: table.rows,
+  });
+
+  return {
+    async add(table, run, batch) {
+      const shape = await shapeFor(table, run.table, run);
+      if (run.table.columns !== undefined) checkMembers(table, run, shape);
+      if (shape.observes) observeRun(run, shape);
+      await engine.fill(fillOf(table, shape, batch), run);
+      table.rows += run.count;
+      table.batches.add(batch);
+    },
+    async addFiles(unit, feed, tableOf) {
+      for (const { name, batch, files } of alike([...unit.undecoded.values()])) {
+        const table = tableOf(name);
+        if (table?.line.columns === undefined) {
+          const how =
+            'rows (decode before this command), or a table line with columns to have the engine read it';
+          throw mismatch(`file ${files[0]!.uri}`, how, 'neither');
+        }
+        const shape = await shapeFor(table, table.line, undefined);
+        await engine.fillFiles(fillOf(table, shape, batch), files, csvForm(feed));
+        // Nobody counts these rows; the next file's come after them all the same.
+        table.rows += FILE_ROWS;
+        table.files += files.length;
+        table.batches.add(batch);
+      }
+    },
+    declare(table, columns) {
+      addShape(table, columns, dialect, nameCase);
+    },
+    clear() {
+      shapes = new Map();
+    },
+  };
+}
+
+// Rows without declared columns: what they hold is what there is. Undefined: nothing beyond what was known.
+function nextColumns(table: StagedTable, run: Run | undefined): Column[] | undefined {
+  const known = [...table.columns.keys()];
+  const names = run === undefined ? [] : namesOf(run, new Set(known));
+  if (names.length === 0 && table.lastShape !== undefined) return undefined;
+  return [...known, ...names].map((name) => ({ name }));
+}
+
+/** Neighbours of one table, batch and format: one statement reads them. */
+function alike(files: readonly FileLine[]): { name: string; batch: string; files: FileLine[] }[] {
+  const sets: { id: string; name: string; batch: string; files: FileLine[] }[] = [];
+  for (const file of files) {
+    const [name, batch] = [file.table!, file.batch ?? '0'];
+    const id = JSON.stringify([name, batch, file.format, file.codec]);
+    const last = sets.at(-1);
+    if (last?.id === id) last.files.push(file);
+    else sets.push({ id, name, batch, files: [file] });
+  }
+  return sets;
+}
+
+function csvForm(name: string | undefined): CsvForm {
+  const csv = name === undefined ? undefined : feedOf(name)?.csv;
+  return {
+    header: csv?.header ?? 'yes',
+    delimiter: csv?.delimiter ?? ',',
+    emptyIsNull: csv?.emptyIsNull ?? false,
+  };
+}
