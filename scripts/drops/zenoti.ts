@@ -58,7 +58,7 @@ function form(
     organizationid: ORGANIZATIONS[pod],
     formlanguage: pick(['en', 'de', 'ja', null], 'language', key, version),
   };
-  return fill(table, known, key, version);
+  return fill(table, known, key);
 }
 
 function user(pod: Pod, key: number, version = 1): Field[] {
@@ -77,7 +77,7 @@ function user(pod: Pod, key: number, version = 1): Field[] {
     podname: pod,
     organizationid: ORGANIZATIONS[pod],
   };
-  return fill(dimUser, known, key, version);
+  return fill(dimUser, known, key);
 }
 
 function feedback(pod: Pod, key: number, { version = 1, void: gone = false }: Version = {}): Field[] {
@@ -90,25 +90,20 @@ function feedback(pod: Pod, key: number, { version = 1, void: gone = false }: Ve
     feedbackdate: zonelessTime(key * 86_400).slice(0, 10),
     void: gone ? '1' : '0',
   };
-  return fill(factFeedback, known, key, version);
+  return fill(factFeedback, known, key);
 }
 
 /** A row in the order of the table's columns; what is not known gets a value of its type, or often none. */
-function fill(
-  table: ZenotiTable,
-  known: Readonly<Record<string, Field>>,
-  key: number,
-  version: number,
-): Field[] {
+function fill(table: ZenotiTable, known: Readonly<Record<string, Field>>, key: number): Field[] {
   return table.columns.map(([name, type]) => {
     const given = known[name.toLowerCase()];
     if (given !== undefined)
       return typeof given === 'number' && name === 'UserPK' ? BigInt(given).toString() : given;
     if (chance('null', name, key) < 0.3) return null;
     if (type === 'VARCHAR(36)') return uuid(name, key % 20);
-    if (type === 'TIMESTAMP') return zonelessTime(between(0, 5_000_000, name, key, version));
-    if (type === 'INT') return between(0, 10, name, key, version);
-    if (type === 'BOOLEAN') return pick(['t', 'f'], name, key, version);
+    if (type === 'TIMESTAMP') return zonelessTime(between(0, 5_000_000, name, key));
+    if (type === 'INT') return between(0, 10, name, key);
+    if (type === 'BOOLEAN') return pick(['t', 'f'], name, key);
     return null;
   });
 }

@@ -89,8 +89,9 @@ async function start(): Promise<PostgresServer> {
     port,
     database: async () => {
       databases += 1;
-      await query(admin, `CREATE DATABASE test_${databases}`);
-      return `postgres://postgres@${host}:${port}/test_${databases}`;
+      const name = `test_${databases}`;
+      await query(admin, `CREATE DATABASE ${name}`);
+      return `postgres://postgres@${host}:${port}/${name}`;
     },
   };
 }

@@ -284,14 +284,20 @@ export function randomStitch(r: Random): RandomDrop {
   let ms = 1_768_356_000_000;
   let sequence = 1_565_276_078_922_000_095n;
   let version = 1;
+  const sent = new Map<string, StitchRecord>();
   for (let count = r.int(2, 4); count > 0; count -= 1) {
     ms += r.int(1, 3_600_000);
     if (r.chance(0.25)) version += 1;
     const loadVersion = version > 1 && r.chance(0.2) ? version - 1 : version;
     const load = Array.from({ length: r.int(1, 6) }, (): StitchRecord => {
-      sequence += BigInt(r.int(0, 2));
+      sequence += BigInt(r.int(0, 3));
+      // Some come late. The same key and sequence is the same record, sent again.
+      const at = r.chance(0.3) ? sequence - BigInt(r.int(0, 6)) : sequence;
+      const id = r.int(1, 4);
+      const known = sent.get(`${id} ${at} ${loadVersion}`);
+      if (known !== undefined) return known;
       const record = {
-        id: r.int(1, 4),
+        id,
         name: r.pick(TEXTS),
         address: { city: r.pick(['Köln', 'Ooo']), geo: { lat: r.pick([50.5, -0.25]) } },
         tags: Array.from({ length: r.int(0, 3) }, () => r.pick(['a', 'b', null])),
@@ -301,9 +307,11 @@ export function randomStitch(r: Random): RandomDrop {
         })),
         _sdc_batched_at: new Date(ms).toISOString(),
         _sdc_table_version: loadVersion,
-        _sdc_sequence: String(sequence),
+        _sdc_sequence: String(at),
       };
-      return { record, sequence, version: loadVersion };
+      const made = { record, sequence: at, version: loadVersion };
+      sent.set(`${id} ${at} ${loadVersion}`, made);
+      return made;
     });
     applyStitchLoad(model, 'contacts', 'id', load);
     // The sequence is a bare number in the file.

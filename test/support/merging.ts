@@ -1,0 +1,160 @@
+/** Streams and targets for the tests of merging: real DuckDB files and a real PostgreSQL. */
+
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { load, type LoadOptions } from '../../src/commands/load.ts';
+import { toSql, type ToSqlOptions } from '../../src/commands/to-sql.ts';
+import { openDuckDB } from '../../src/duckdb.ts';
+import { quietContext } from '../../src/stage.ts';
+import { runOfBytes, runOfRows } from '../../src/wire/run.ts';
+import type { Chunk, Column, Row, TableLine, TypeName } from '../../src/wire/types.ts';
+import pg from 'pg';
+import { postgresServer, query } from './postgres.ts';
+import { scratch } from './scratch.ts';
+
+export const encoder = new TextEncoder();
+
+/** `columns('id int, name')`: the second has no type. */
+export function columns(text: string): Column[] {
+  return text.split(/,\s*(?![^(]*\))/).map((part) => {
+    const [name = '', type] = part.trim().split(/\s+/);
+    return type === undefined ? { name } : { name, type: type as TypeName };
+  });
+}
+
+export function table(name: string, columnText: string, rest: Partial<TableLine> = {}): TableLine {
+  return { $: 'table', table: name, columns: columns(columnText), ...rest };
+}
+
+export function rows(line: TableLine, ...given: readonly Record<string, unknown>[]): Chunk {
+  return runOfRows(line, given as unknown as Row[]);
+}
+
+/** The same as bytes, as they come over a pipe. */
+export function lines(line: TableLine, ...given: readonly string[]): Chunk {
+  return runOfBytes(line, encoder.encode(given.map((text) => `${text}\n`).join('')), given.length);
+}
+
+export interface TestGroup {
+  readonly group: string;
+  readonly after: string | null;
+  readonly chunks: readonly Chunk[];
+  readonly scope?: string;
+}
+
+/** A whole stream. */
+export async function* stream(groups: readonly TestGroup[], feed = 'zenoti', source = 'test'): AsyncIterable<Chunk> {
+  yield { $: 'feed', wire: 1, feed, source, root: 'file:///drop/' };
+  for (const { group, after, chunks, scope = 'POD1' } of groups) {
+    yield { $: 'group', feed, scope, group, after };
+    yield* chunks;
+    yield { $: 'commit', feed, scope, group, files: 0, digest: `digest of ${group}` };
+  }
+  yield { $: 'end', groups: groups.length };
+}
+
+/** Groups 1, 2, 3 … of one scope. */
+export function groups(...bodies: readonly (readonly Chunk[])[]): TestGroup[] {
+  return bodies.map((chunks, i) => ({ group: String(i + 1), after: i === 0 ? null : String(i), chunks }));
+}
+
+/** A stream whose input fails after some of its chunks. */
+export async function* cut(input: AsyncIterable<Chunk>, after: number): AsyncIterable<Chunk> {
+  let n = 0;
+  for await (const chunk of input) {
+    if (n++ === after) throw new Error('input line 7: expected an end line, found the end of input');
+    yield chunk;
+  }
+}
+
+/** A database that tests look into. */
+export interface TestTarget {
+  readonly name: 'duckdb' | 'postgres';
+  readonly url: string;
+  /** Rows as text, all columns named in order, sorted by the database. */
+  select(sql: string): Promise<(string | null)[][]>;
+  run(sql: string): Promise<void>;
+}
+
+export const targets = { duckdb: duckdbTarget, postgres: postgresTarget } as const;
+
+export async function duckdbTarget(): Promise<TestTarget> {
+  const url = join(scratch('duckdb'), 'wh.duckdb');
+  const using = async <T>(how: (db: Awaited<ReturnType<typeof openDuckDB>>) => Promise<T>): Promise<T> => {
+    const db = await openDuckDB(url);
+    try {
+      return await how(db);
+    } finally {
+      db.close();
+    }
+  };
+  return {
+    name: 'duckdb',
+    url,
+    select: (sql) =>
+      using(async (db) => {
+        const found = await db.rows(`SELECT COLUMNS(*)::VARCHAR FROM (${sql})`);
+        return found.map((row) => Object.values(row) as (string | null)[]);
+      }),
+    run: (sql) => using(async (db) => void (await db.run(sql))),
+  };
+}
+
+export async function postgresTarget(): Promise<TestTarget> {
+  const url = await (await postgresServer()).database();
+  return {
+    name: 'postgres',
+    url,
+    select: async (sql) => {
+      // Every column by the cast that psql would print it with, in the order of the query.
+      const client = new pg.Client({ connectionString: url, types: { getTypeParser: () => (text: string) => text } });
+      await client.connect();
+      try {
+        await client.query("SET TimeZone = 'UTC'");
+        return (await client.query<(string | null)[]>({ text: sql, rowMode: 'array' })).rows;
+      } finally {
+        await client.end();
+      }
+    },
+    run: async (sql) => void (await query(url, sql)),
+  };
+}
+
+export interface Loaded {
+  readonly warnings: string[];
+}
+
+export async function loadInto(target: TestTarget, input: AsyncIterable<Chunk>, options: LoadOptions = {}): Promise<Loaded> {
+  const warnings: string[] = [];
+  await load(target.url, options)(input, quietContext({ warn: (message) => warnings.push(message) }));
+  return { warnings };
+}
+
+/** The script of a stream, and the error it ended with. */
+export async function script(input: AsyncIterable<Chunk>, options: ToSqlOptions): Promise<{ text: string; error: unknown }> {
+  let text = '';
+  try {
+    for await (const piece of toSql(options)(input, quietContext())) text += Buffer.from(piece).toString('utf8');
+  } catch (error) {
+    return { text, error };
+  }
+  return { text, error: undefined };
+}
+
+export const hasPsql = spawnSync('psql', ['--version']).status === 0;
+
+/** Runs a script as the engine's own client would: psql, or, for want of a duckdb command, its statements. */
+export async function runScript(target: TestTarget, text: string): Promise<{ code: number; stderr: string }> {
+  if (target.name === 'postgres') {
+    const { status, stderr, stdout } = spawnSync('psql', ['-X', target.url], { input: text, encoding: 'utf8' });
+    return { code: status ?? 1, stderr: stderr + stdout };
+  }
+  const [first, ...rest] = text.split('\n');
+  if (text !== '' && first !== '.bail on') return { code: 1, stderr: `expected .bail on first, found ${first}` };
+  try {
+    await target.run(rest.join('\n'));
+    return { code: 0, stderr: '' };
+  } catch (error) {
+    return { code: 1, stderr: String(error) };
+  }
+}
