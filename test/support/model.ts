@@ -75,30 +75,6 @@ export function applyContentsquareTable(model: Model, name: string, dump: Conten
   }
 }
 
-/** Where every migrated user ends: chains followed; a cycle ends in its smallest id. */
-export function resolveMigrations(
-  pairs: readonly (readonly [from: bigint, to: bigint])[],
-): Map<bigint, bigint> {
-  const next = new Map(pairs);
-  const resolved = new Map<bigint, bigint>();
-  for (const start of next.keys()) {
-    const path = [start];
-    let at = start;
-    for (;;) {
-      const to = next.get(at);
-      if (to === undefined) break;
-      if (path.includes(to)) {
-        at = path.slice(path.indexOf(to)).sort((a, b) => (a < b ? -1 : 1))[0]!;
-        break;
-      }
-      path.push(to);
-      at = to;
-    }
-    resolved.set(start, at);
-  }
-  return resolved;
-}
-
 export interface StitchRecord {
   readonly record: Readonly<Record<string, unknown>>;
   readonly sequence: bigint;
