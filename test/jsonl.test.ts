@@ -388,6 +388,10 @@ const bad: readonly { readonly text: string | Buffer; readonly error: string }[]
     text: '{"a":"\\ude00\\ud83d"}',
     error: 'file line 1 byte 6: expected escaped surrogates in pairs, found "\\\\ude00" alone',
   },
+  {
+    text: '{"a":"\\udc00\\udc01"}',
+    error: 'file line 1 byte 6: expected escaped surrogates in pairs, found "\\\\udc00" alone',
+  },
   { text: '{"a":"\\x"}', error: 'file line 1 byte 6: expected a JSON escape, found "\\\\x"' },
   {
     text: '{"a":"\t"}',
