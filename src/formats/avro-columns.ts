@@ -2,7 +2,7 @@ import type { Column, TypeName } from '../wire/types.ts';
 import type { AvroRecord, AvroType } from './avro-schema.ts';
 
 /** What an Avro type is on the wire: `json` if it may differ from value to value or holds itself; none of null. */
-export type AvroColumnType = Omit<Column, 'name'>;
+type AvroColumnType = Omit<Column, 'name'>;
 
 const SIMPLE = {
   boolean: 'boolean',

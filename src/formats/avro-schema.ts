@@ -30,7 +30,7 @@ export interface AvroRecord {
   readonly recursive: boolean;
 }
 
-export interface AvroField {
+interface AvroField {
   readonly name: string;
   readonly type: AvroType;
 }
