@@ -191,6 +191,8 @@ function numberValue(text: string): OrderValue | undefined {
 export function floorOf(value: OrderValue): { readonly floor: bigint; readonly isExact: boolean } {
   if (value.high === 0) return { floor: 0n, isExact: true };
   const isNegative = value.high < 0;
+  if (Math.abs(value.high) >= INFINITE)
+    return { floor: isNegative ? -(10n ** 30n) : 10n ** 30n, isExact: false };
   const size = Math.min(Math.abs(value.high) - SIZE_OFFSET, 30);
   const digits = isNegative
     ? Array.from(value.text.slice(0, -1), (digit) => 9 - Number(digit)).join('')
