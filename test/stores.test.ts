@@ -288,8 +288,37 @@ test('a download goes on at the byte through cuts, stalls and busy answers, and 
           assert.ok(headers['range'] === 'bytes=3-' || headers['if-match'] !== undefined);
       },
     ),
-    { numRuns: 12 },
+    { numRuns: 12, endOnFailure: true },
   );
+});
+
+test('an answer that ends too early without a word is asked for the rest', async () => {
+  let count = 0;
+  const proxy = await startProxy(endpoint, () =>
+    count++ === 0 ? { kind: 'short', afterBytes: 4 } : undefined,
+  );
+  const store = openS3Store({ ...s3Options(), endpoint: proxy.endpoint }, { patience: quick });
+  assert.equal(await text(store.read(`${S3_ROOT}a-b`, { start: 1 })), 'ody of a-b');
+  assert.equal(proxy.requests.length, 2);
+});
+
+test('keys that a service encodes for its listing are decoded, and others left as they are', async () => {
+  const server = createServer((request, response) => {
+    const isEncoded = new URL(request.url!, 'http://s3').searchParams.get('encoding-type') === 'url';
+    const keys = isEncoded
+      ? ['a+b%2Bc', 'line%0D%0Abreak', '%C3%BC%25']
+      : ['the request did not ask for encoded keys'];
+    const contents = keys.map((key) => `<Contents><Key>${key}</Key><Size>1</Size></Contents>`).join('');
+    response.writeHead(200, { 'content-type': 'application/xml' });
+    response.end(`<ListBucketResult><EncodingType>url</EncodingType>${contents}</ListBucketResult>`);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  server.unref();
+  const { port } = server.address() as AddressInfo;
+  const store = openStore({ ...s3Options(), endpoint: `http://127.0.0.1:${port}` });
+  const found = (await all(store.list('s3://encoded/'))).map(({ path }) => path);
+  assert.deepEqual(found, ['a b+c', 'line\r\nbreak', 'ü%']);
+  server.closeAllConnections();
 });
 
 test('a download that never gets anywhere ends as a temporary error', async () => {

@@ -16,9 +16,7 @@ export const feeds = { zenoti, contentsquare, stitch, exports, template } as con
   Record<string, Feed>
 >;
 
-export type FeedName = keyof typeof feeds;
-
 /** The feed of a name, or undefined. */
 export function feedOf(name: string): Feed | undefined {
-  return Object.hasOwn(feeds, name) ? feeds[name as FeedName] : undefined;
+  return Object.hasOwn(feeds, name) ? feeds[name as keyof typeof feeds] : undefined;
 }

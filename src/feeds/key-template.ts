@@ -4,7 +4,7 @@ import { UsageError } from '../errors.ts';
 import { DATE_PATTERN, dateId, integerId } from './group-id.ts';
 
 export type PartRole = 'scope' | 'group' | 'table' | 'batch' | 'other';
-export type PartType = 'text' | 'int' | 'date' | 'path';
+type PartType = 'text' | 'int' | 'date' | 'path';
 
 interface NameMeaning {
   readonly role: PartRole;
@@ -12,7 +12,7 @@ interface NameMeaning {
 }
 
 /** What the names in a template mean, and their type where none is given. `path` alone runs over `/`. */
-export const TEMPLATE_NAMES: Readonly<Record<string, NameMeaning>> = {
+const TEMPLATE_NAMES: Readonly<Record<string, NameMeaning>> = {
   scope: { role: 'scope', type: 'text' },
   pod: { role: 'scope', type: 'text' },
   integration: { role: 'scope', type: 'text' },

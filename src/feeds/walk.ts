@@ -50,7 +50,7 @@ export async function* walkGroups(
 }
 
 /** The scope names of a template, joined with `/`; `root` if it has none. */
-export function namedScope(template: KeyTemplate, values: KeyValues): string | undefined {
+function namedScope(template: KeyTemplate, values: KeyValues): string | undefined {
   const names = template.parts.filter((part) => part.role === 'scope').map((part) => part.name);
   const texts = names.map((name) => values[name]);
   return texts.includes(undefined) ? undefined : texts.join('/') || ROOT_SCOPE;

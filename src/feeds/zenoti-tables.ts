@@ -42,7 +42,7 @@ export function isOrgTable(name: string): boolean {
 }
 
 /** `bi_fact*` and, the one exception among `bi_dim*`, bi_dimusermembership (seed, "Difference between …"). */
-export function isFact(name: string): boolean {
+function isFact(name: string): boolean {
   return /^bi_fact/i.test(name) || name.toLowerCase() === 'bi_dimusermembership';
 }
 
