@@ -6,6 +6,7 @@
  */
 
 export { type Catalog, type CatalogTable, readCatalog } from './catalog.ts';
+export { underCatalog } from './catalog-stage.ts';
 export { TemporaryError, UsageError, UserError } from './errors.ts';
 export type { Cursor, ListGroupsOptions } from './feeds/feed.ts';
 export { type FlatRow, type FlattenOptions, type FlattenRowOptions, flattenRow } from './flatten/row.ts';

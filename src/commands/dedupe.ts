@@ -1,11 +1,11 @@
 import { dedupe } from '../dedupe/dedupe.ts';
 import { defineCommand } from './command.ts';
-import { byteSize, choice, list, text } from './flags.ts';
+import { byteSize, catalogFlag, choice, list, text } from './flags.ts';
 
 export const dedupeCommand = defineCommand({
   name: 'dedupe',
   kind: 'filter',
-  summary: 'Keeps the live version of every key',
+  summary: 'keep the live version of every key',
   details: `Of the rows of one key, per group and table, the one of the greatest order stays; of equal ones that of the
 later file, then the later row. Rows leave before the commit of their group, in order of arrival. Tables with
 merge mode append or scd2 pass untouched. With delete-insert the highest batch of a key decides; there a row
@@ -19,6 +19,7 @@ delete-insert): the key may be too narrow. A row with NULL in its key is an erro
 Memory stays within --memory; what does not fit is spilled to files that are readable by nobody else.`,
   examples: ['decode users.jsonl | dedupe --key user_id --order last_modified'],
   flags: {
+    catalog: catalogFlag,
     key: list('COLUMN,…', 'the key of tables that come without one'),
     order: list(
       'COLUMN,…',
@@ -36,5 +37,7 @@ Memory stays within --memory; what does not fit is spilled to files that are rea
     memory: byteSize('how much memory to work in (default 256MB)'),
     tmp: text('DIR', 'where to spill (default: the system’s temporary folder)'),
   },
-  make: (options) => dedupe(options),
+  args: '[FILE…]',
+  reads: 'files',
+  make: ({ catalog: _, ...options }) => dedupe(options),
 });

@@ -45,7 +45,7 @@ export function groupLine(group: GroupReport): string {
 export const loadCommand = defineCommand({
   name: 'load',
   kind: 'sink',
-  summary: 'Merges the wire into a database, exactly once',
+  summary: 'merge the wire into a database, exactly once',
   details: `Each group is applied in one transaction, which also records it in brigade_ledger: a group that comes again
 changes nothing, one that skips groups is refused. How a table is merged (append, upsert, delete-insert, replace) comes
 with the wire, from feed and catalog. TARGET is a path ending in .duckdb, duckdb:PATH, postgres://…, or env:NAME or

@@ -99,7 +99,7 @@ async function reportMissing(
 export const readManifestCommand = defineCommand({
   name: 'read-manifest',
   kind: 'filter',
-  summary: 'Expands manifests and schema scripts, and says what each table holds',
+  summary: 'expand manifests and schema scripts, and say what each table holds',
   details: `Reads the lines of ls-groups. Manifests become the files they list; only those count, and they must lie below the
 feed's root. Schema scripts become columns and types. Where nothing else tells a table's columns, the header of its
 first file in a group is read (Avro schema, Parquet footer, CSV header). Everything else passes.

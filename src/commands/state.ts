@@ -6,7 +6,7 @@ import { text, toggle } from './flags.ts';
 export const stateCommand = defineCommand({
   name: 'state',
   kind: 'action',
-  summary: 'Prints how far a target has been brought',
+  summary: 'print how far a target has been brought',
   details: `One line of JSON per scope, and per table of it, with the newest group that was applied: what
 ls-groups --after @TARGET goes by. The lines can be kept in a file and given as --after @FILE. A target into which
 nothing was ever loaded prints nothing.`,

@@ -64,7 +64,7 @@ const schemaFlag: Flag<TargetSchema> = {
 export const toSqlCommand = defineCommand({
   name: 'to-sql',
   kind: 'printer',
-  summary: 'Prints the SQL that merges the wire into a database',
+  summary: 'print the SQL that merges the wire into a database',
   details: `One script, to be run by the engine's own client: psql for postgres, duckdb for duckdb. Each group is applied in
 one transaction, which also records it in brigade_ledger: a group that comes again changes nothing, one that skips groups
 fails. DuckDB reads files that nobody decoded by itself. Run psql without -1, and the pipeline under set -o pipefail; when

@@ -1,6 +1,8 @@
 /** The commands as Node streams, for `stream.pipeline` and `for await`. */
 
 import { type Duplex, Readable, type Writable } from 'node:stream';
+import type { Catalog } from '../catalog.ts';
+import { underCatalog } from '../catalog-stage.ts';
 import { type DecodeOptions, sniff } from '../commands/decode.ts';
 import type { LoadOptions } from '../commands/load.ts';
 import type { ReadManifestOptions } from '../commands/read-manifest.ts';
@@ -8,6 +10,7 @@ import type { ToSqlOptions } from '../commands/to-sql.ts';
 import type { DedupeOptions } from '../dedupe/rules.ts';
 import type { ListGroupsOptions } from '../feeds/feed.ts';
 import type { FlattenOptions } from '../flatten/row.ts';
+import { compose, type Stage } from '../stage.ts';
 import * as stages from './stages.ts';
 import {
   present,
@@ -47,22 +50,34 @@ export function decode(options: DecodeOptions & StreamOptions = {}): Duplex {
   return stageTransform(stages.decode(options), options, { isRaw });
 }
 
+/** The catalog, laid over the table lines that pass. */
+interface CatalogOption {
+  readonly catalog?: Catalog;
+}
+
+const under = ({ catalog }: CatalogOption): Stage =>
+  catalog === undefined ? (input) => input : underCatalog(catalog);
+
 /** Nested records into parent tables and subtables. With `output: 'rows'` each item is `{ table, row }`. */
-export function flatten(options: FlattenOptions & StreamOptions = {}): Duplex {
-  return stageTransform(stages.flatten(options), options, { rowOf: (row, table) => ({ table, row }) });
+export function flatten(options: FlattenOptions & CatalogOption & StreamOptions = {}): Duplex {
+  return stageTransform(compose(under(options), stages.flatten(options)), options, {
+    rowOf: (row, table) => ({ table, row }),
+  });
 }
 
 /** The live version of every key of each group. */
-export function dedupe(options: DedupeOptions & StreamOptions = {}): Duplex {
-  return stageTransform(stages.dedupe(options), options);
+export function dedupe(options: DedupeOptions & CatalogOption & StreamOptions = {}): Duplex {
+  return stageTransform(compose(under(options), stages.dedupe(options)), options);
 }
 
 /** The wire into one SQL script, as Buffers. */
 export function toSql(options: ToSqlOptions & StreamOptions): Duplex {
-  return printerTransform(stages.toSql(options), options);
+  const print = stages.toSql(options);
+  return printerTransform((input, context) => print(under(options)(input, context), context), options);
 }
 
 /** The wire into a database; finishes when everything is committed. Writes are Buffers or lines of the wire. */
 export function load(target: string, options: LoadOptions & StreamOptions = {}): Writable {
-  return sinkWritable(stages.load(target, options), options);
+  const sink = stages.load(target, options);
+  return sinkWritable((input, context) => sink(under(options)(input, context), context), options);
 }

@@ -1,3 +1,5 @@
+import type { Catalog } from '../catalog.ts';
+import { underCatalog } from '../catalog-stage.ts';
 import type { Command, Registry } from '../commands/command.ts';
 import { UsageError } from '../errors.ts';
 import { peekBytes } from '../formats/peek.ts';
@@ -76,6 +78,11 @@ export async function startPipeline(steps: readonly Step[], context: PipelineCon
     };
   }
   let input: Input;
+  const text =
+    first.command.kind === 'source' && steps.length === 1
+      ? first.command.print?.(first.options, first.args)
+      : undefined;
+  if (text !== undefined) return { kind: 'bytes', bytes: named(first.command.name, text(context)) };
   if (first.command.kind === 'source') {
     input = {
       chunks: named(
@@ -90,6 +97,8 @@ export async function startPipeline(steps: readonly Step[], context: PipelineCon
   }
   let { chunks } = input;
   for (const { command, options, args } of steps) {
+    if (command.kind !== 'source' && options['catalog'] !== undefined)
+      chunks = underCatalog(options['catalog'] as Catalog)(chunks, context);
     if (command.kind === 'filter')
       chunks = named(
         command.name,
