@@ -48,7 +48,7 @@ export async function applyTables(apply: ApplyTables): Promise<LedgerEntry[]> {
   for (const table of sorted) {
     const target = qualified(table.target, naming);
     const existing = await engine.columns(table.target);
-    const plan = planTable(table, existing, target, dialect, parentTypes(table, sorted, plans));
+    const plan = planTable(table, existing, target, naming, parentTypes(table, sorted, plans));
     for (const statement of plan.ddl) await engine.run(statement);
     plans.set(table, plan);
   }

@@ -121,7 +121,12 @@ export function createApply(
     }
     for (const line of declared) {
       const target = targetName(line.table, place(), naming);
-      if (target === undefined || line.columns === undefined || current.tables.has(line.table)) continue;
+      if (target === undefined || line.columns === undefined) continue;
+      const known = current.tables.get(line.table);
+      if (known !== undefined) {
+        promise(known, line);
+        continue;
+      }
       const table = stagedTable(current, line, target, dialect);
       table.declaredOnly = true;
       staging.declare(table, line.columns);
@@ -238,7 +243,7 @@ export function createApply(
       case 'table':
         (unit === undefined ? outside : inside).set(line.table, line);
         if (unit === undefined) declared.push(line);
-        else staged(line);
+        else promise(staged(line), line);
         return;
       case 'reject': {
         const name = addReject(loose(), line);
@@ -272,6 +277,10 @@ export function createApply(
       await staging.add(table, chunk, loose().batch);
     },
   };
+}
+
+function promise(table: StagedTable, line: TableLine): void {
+  for (const column of line.columns ?? []) table.promised.set(column.name, column);
 }
 
 const flagOf = (n: number): string => `brigade_new_${n}`;

@@ -5,7 +5,8 @@ import type { Dialect, TableChange, TargetColumn } from '../dialects/dialect.ts'
 import { mismatch } from '../errors.ts';
 import type { MergeMode } from '../wire/types.ts';
 import { BATCH, ROW, SHAPE } from './engine.ts';
-import { type ColumnType, decimalDigits, joinTypes } from './lattice.ts';
+import { type ColumnType, columnType, decimalDigits, joinTypes } from './lattice.ts';
+import { columnName, type Naming } from './names.ts';
 import { type StagedColumn, type StagedTable, settledType, stageType } from './staged.ts';
 import type { MergeColumn } from './statement.ts';
 
@@ -46,7 +47,7 @@ export function planTable(
   table: StagedTable,
   existing: readonly TargetColumn[] | null | undefined,
   target: string,
-  dialect: Dialect,
+  { dialect, nameCase }: Naming,
   hints: ReadonlyMap<string, ColumnType>,
 ): TablePlan {
   const fold = (name: string) => (dialect.foldsCase ? name.toLowerCase() : name);
@@ -74,6 +75,19 @@ export function planTable(
       add.push({ name: column.target, type });
     }
     columns.push({ column, type });
+  }
+  // A column that no row had (of a schema script, of a newer file without rows) is made all the same.
+  const made = new Set([
+    ...known.keys(),
+    ...[...table.columns.values()].map((column) => fold(column.target)),
+  ]);
+  for (const column of table.promised.values()) {
+    const name = columnName(column.name, { nameCase });
+    const type = columnType(column);
+    if (type === undefined || (type === 'decimal' && !dialect.unlimitedDecimal) || made.has(fold(name)))
+      continue;
+    made.add(fold(name));
+    add.push({ name, type });
   }
   const staged = new Set(
     columns.filter(({ type }) => type !== undefined).map(({ column }) => fold(column.target)),

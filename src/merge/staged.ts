@@ -46,6 +46,8 @@ export interface StagedTable {
   rejected: number;
   /** Those in which it has rows. */
   readonly batches: Set<string>;
+  /** Columns that a table line spoke of, with or without rows that have them. */
+  readonly promised: Map<string, Column>;
   /** Of rows without declared columns: the shape of the last ones. */
   lastShape: Shape | undefined;
   /** Said before any group and not mentioned since: it gets its columns, and nothing else happens to it. */

@@ -90,6 +90,7 @@ export function stagedTable(unit: Unit, line: TableLine, target: string, dialect
       rejected: 0,
       batches: new Set(),
       declaredOnly: false,
+      promised: new Map(),
       lastShape: undefined,
     };
     unit.tables.set(line.table, table);

@@ -2,13 +2,13 @@
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { load, type LoadOptions } from '../../src/commands/load.ts';
-import { toSql, type ToSqlOptions } from '../../src/commands/to-sql.ts';
+import pg from 'pg';
+import { type LoadOptions, load } from '../../src/commands/load.ts';
+import { type ToSqlOptions, toSql } from '../../src/commands/to-sql.ts';
 import { openDuckDB } from '../../src/duckdb.ts';
 import { quietContext } from '../../src/stage.ts';
 import { runOfBytes, runOfRows } from '../../src/wire/run.ts';
 import type { Chunk, Column, Row, TableLine, TypeName } from '../../src/wire/types.ts';
-import pg from 'pg';
 import { postgresServer, query } from './postgres.ts';
 import { scratch } from './scratch.ts';
 
@@ -43,7 +43,11 @@ export interface TestGroup {
 }
 
 /** A whole stream. */
-export async function* stream(groups: readonly TestGroup[], feed = 'zenoti', source = 'test'): AsyncIterable<Chunk> {
+export async function* stream(
+  groups: readonly TestGroup[],
+  feed = 'zenoti',
+  source = 'test',
+): AsyncIterable<Chunk> {
   yield { $: 'feed', wire: 1, feed, source, root: 'file:///drop/' };
   for (const { group, after, chunks, scope = 'POD1' } of groups) {
     yield { $: 'group', feed, scope, group, after };
@@ -107,7 +111,10 @@ export async function postgresTarget(): Promise<TestTarget> {
     url,
     select: async (sql) => {
       // Every column by the cast that psql would print it with, in the order of the query.
-      const client = new pg.Client({ connectionString: url, types: { getTypeParser: () => (text: string) => text } });
+      const client = new pg.Client({
+        connectionString: url,
+        types: { getTypeParser: () => (text: string) => text },
+      });
       await client.connect();
       try {
         await client.query("SET TimeZone = 'UTC'");
@@ -124,17 +131,25 @@ export interface Loaded {
   readonly warnings: string[];
 }
 
-export async function loadInto(target: TestTarget, input: AsyncIterable<Chunk>, options: LoadOptions = {}): Promise<Loaded> {
+export async function loadInto(
+  target: TestTarget,
+  input: AsyncIterable<Chunk>,
+  options: LoadOptions = {},
+): Promise<Loaded> {
   const warnings: string[] = [];
   await load(target.url, options)(input, quietContext({ warn: (message) => warnings.push(message) }));
   return { warnings };
 }
 
 /** The script of a stream, and the error it ended with. */
-export async function script(input: AsyncIterable<Chunk>, options: ToSqlOptions): Promise<{ text: string; error: unknown }> {
+export async function script(
+  input: AsyncIterable<Chunk>,
+  options: ToSqlOptions,
+): Promise<{ text: string; error: unknown }> {
   let text = '';
   try {
-    for await (const piece of toSql(options)(input, quietContext())) text += Buffer.from(piece).toString('utf8');
+    for await (const piece of toSql(options)(input, quietContext()))
+      text += Buffer.from(piece).toString('utf8');
   } catch (error) {
     return { text, error };
   }
@@ -146,11 +161,15 @@ export const hasPsql = spawnSync('psql', ['--version']).status === 0;
 /** Runs a script as the engine's own client would: psql, or, for want of a duckdb command, its statements. */
 export async function runScript(target: TestTarget, text: string): Promise<{ code: number; stderr: string }> {
   if (target.name === 'postgres') {
-    const { status, stderr, stdout } = spawnSync('psql', ['-X', target.url], { input: text, encoding: 'utf8' });
+    const { status, stderr, stdout } = spawnSync('psql', ['-X', target.url], {
+      input: text,
+      encoding: 'utf8',
+    });
     return { code: status ?? 1, stderr: stderr + stdout };
   }
   const [first, ...rest] = text.split('\n');
-  if (text !== '' && first !== '.bail on') return { code: 1, stderr: `expected .bail on first, found ${first}` };
+  if (text !== '' && first !== '.bail on')
+    return { code: 1, stderr: `expected .bail on first, found ${first}` };
   try {
     await target.run(rest.join('\n'));
     return { code: 0, stderr: '' };
