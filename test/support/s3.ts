@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { buildApp } from 'fauxqs';
+import './byte-order.ts';
 import { filesBelow } from '../../src/demo/deliver.ts';
 
 /** The bucket to which the server denies all access, as S3 words it. */
