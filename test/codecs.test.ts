@@ -104,6 +104,32 @@ test('a byte changed anywhere is an error, or changes nothing', async () => {
   }
 });
 
+test('a wrong checksum is an error, of a block, of a stream, of a frame', async () => {
+  // Behind the block's magic of a bzip2; before the padding bits of its last byte; the last bytes of the others.
+  const places: readonly [string, number][] = [
+    ['runs.bz2', 11],
+    ['runs.bz2', -3],
+    ['text.zst', -1],
+    ['text.zst', -4],
+  ];
+  for (const [name, at] of places) {
+    const broken = fixture(name);
+    broken[at < 0 ? broken.length + at : at]! ^= 1;
+    const codec = codecOfPath(name)!;
+    await assert.rejects(
+      decompress(codec, [broken]),
+      { name: 'UserError', message: /CRC|checksum/ },
+      `${name} at ${at}`,
+    );
+  }
+  const broken = gzipSync(text);
+  broken[broken.length - 8]! ^= 1;
+  await assert.rejects(decompress(codecs.gzip, [broken]), {
+    name: 'UserError',
+    message: /found incorrect data check/,
+  });
+});
+
 test('what follows the last member must be another one; zero bytes behind a gzip are padding', async () => {
   for (const { codec, packed } of samples) {
     for (const parts of [
