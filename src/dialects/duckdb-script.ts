@@ -24,6 +24,7 @@ export function duckdbScript({ write, targetSchema }: ScriptOptions): Script {
   };
   return {
     dialect: duckdb,
+    takes: 'objects',
     async open() {
       start();
     },

@@ -34,6 +34,7 @@ export function postgresScript({ write, targetSchema }: ScriptOptions): Script {
 
   return {
     dialect: postgres,
+    takes: 'objects',
     async open() {
       start();
     },

@@ -45,6 +45,8 @@ export interface Flag {
  */
 export interface Engine {
   readonly dialect: Dialect;
+  /** The form in which rows are wanted: what looks at them meanwhile takes the same, so that no other is made. */
+  readonly takes: 'bytes' | 'objects';
   /** Once, before everything else. */
   open(): Promise<void>;
   run(sql: string): Promise<void>;

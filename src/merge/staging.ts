@@ -91,7 +91,7 @@ export function createStaging(engine: Engine, nameCase: 'keep' | 'lower'): Stagi
   return {
     async add(table, run, batch) {
       const shape = await shapeFor(table, run.table, run);
-      if (run.table.columns !== undefined) checkMembers(table, run, shape);
+      if (run.table.columns !== undefined) checkMembers(table, run, shape, engine.takes);
       if (shape.observes) observeRun(run, shape);
       await engine.fill(fillOf(table, shape, batch), run);
       table.rows += run.count;

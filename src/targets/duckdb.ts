@@ -63,6 +63,7 @@ export function connectDuckDB(
 
   return {
     dialect: duckdb,
+    takes: 'bytes',
     async open() {
       database ??= await openDuckDBFile(path, readOnly);
     },

@@ -1,0 +1,758 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { type LoadOptions, load } from '../src/commands/load.ts';
+import { TemporaryError, UsageError, UserError } from '../src/errors.ts';
+import { quietContext } from '../src/stage.ts';
+import { maskTarget, parseTarget } from '../src/targets/target.ts';
+import type { Chunk } from '../src/wire/types.ts';
+import {
+  cut,
+  groups,
+  lines,
+  loadInto,
+  rows,
+  stream,
+  type TestTarget,
+  table,
+  targets,
+} from './support/merging.ts';
+import { scratch } from './support/scratch.ts';
+
+const fact = table('Bi_FactForms', 'factformid decimal(19,0), organizationid text, void boolean, v text', {
+  key: ['factformid', 'organizationid'],
+  merge: 'delete-insert',
+  delete_flag: 'void',
+});
+const user = table('users', 'id int, name text', { key: ['id'], merge: 'upsert' });
+
+for (const name of ['duckdb', 'postgres'] as const) {
+  describe(`load into ${name}`, () => {
+    let made: Promise<TestTarget> | undefined;
+    let schemas = 0;
+    // One database for all, a schema for each.
+    const fresh = async () => {
+      made ??= targets[name]();
+      const target = await made;
+      const schema = `s${++schemas}`;
+      const into = (input: AsyncIterable<Chunk>, options: LoadOptions = {}) =>
+        loadInto(target, input, { schema, ...options });
+      const select = (sql: string) => target.select(sql.replaceAll('@', `"${schema}".`));
+      const run = (sql: string) => target.run(sql.replaceAll('@', `"${schema}".`));
+      return { into, select, run, target, schema };
+    };
+    const rejects = (promise: Promise<unknown>, message: RegExp, type: typeof UserError = UserError) =>
+      assert.rejects(promise, (error: Error) => {
+        assert.match(error.message, message);
+        assert.ok(error instanceof type, `${error.stack}`);
+        assert.ok(!error.message.includes('\n'), 'one line');
+        return true;
+      });
+
+    test('a group is reported, recorded, and applied once however often it comes', async () => {
+      const { into, select } = await fresh();
+      const list = groups(
+        [
+          rows(user, { id: 1, name: 'a' }, { id: 2, name: 'b' }),
+          rows(fact, { factformid: '7', organizationid: 'o', void: '0', v: 'x' }),
+        ],
+        [
+          rows(user, { id: 2, name: 'B' }, { id: 3, name: 'c' }),
+          rows(fact, { factformid: '7', organizationid: 'o', void: '1', v: null }),
+        ],
+      );
+      const { warnings } = await into(stream(list));
+      assert.match(
+        warnings[0]!,
+        /^zenoti POD1 1: 2 tables, 3 rows read, 3 inserted, 0 updated, 0 deleted, \d+\.\d s$/,
+      );
+      assert.match(warnings[1]!, /^zenoti POD1 2: 2 tables, 3 rows read, 1 inserted, 1 updated, 1 deleted, /);
+      const again = await into(stream(list));
+      assert.deepEqual(again.warnings, [
+        'zenoti POD1 1: applied before, nothing changed',
+        'zenoti POD1 2: applied before, nothing changed',
+      ]);
+      assert.deepEqual(await select('SELECT * FROM @users ORDER BY id'), [
+        ['1', 'a'],
+        ['2', 'B'],
+        ['3', 'c'],
+      ]);
+      const ledger =
+        'SELECT group_id, table_name, rows_read, inserted, updated, deleted, merge_mode, digest FROM @brigade_ledger ORDER BY 1, 2';
+      assert.deepEqual(await select(ledger), [
+        ['1', '', '3', '3', '0', '0', null, 'digest of 1'],
+        ['1', 'Bi_FactForms', '1', '1', '0', '0', 'delete-insert', 'digest of 1'],
+        ['1', 'users', '2', '2', '0', '0', 'upsert', 'digest of 1'],
+        ['2', '', '3', '1', '1', '1', null, 'digest of 2'],
+        ['2', 'Bi_FactForms', '1', '0', '0', '1', 'delete-insert', 'digest of 2'],
+        ['2', 'users', '2', '1', '1', '0', 'upsert', 'digest of 2'],
+      ]);
+    });
+
+    test('a stream that skips groups is refused, unless a gap is allowed', async () => {
+      const { into, select } = await fresh();
+      const at = (group: string, after: string | null) =>
+        stream([{ group, after, chunks: [rows(user, { id: Number(group), name: 'x' })] }]);
+      await rejects(into(at('1050', '1049')), /^cursor of POD1 is not set, stream starts after 1049 /);
+      await into(at('999', null));
+      await into(at('1007', '999'));
+      await rejects(into(at('1051', '1050')), /^cursor of POD1 is 1007, stream starts after 1050 /);
+      await into(at('1051', '1050'), { allowGap: true });
+      assert.deepEqual(await select('SELECT id FROM @users ORDER BY id'), [['999'], ['1007'], ['1051']]);
+    });
+
+    test('a table that an applied group did not bring yet is applied alone', async () => {
+      const { into, select } = await fresh();
+      await into(stream(groups([rows(user, { id: 1, name: 'a' })])));
+      await into(
+        stream(
+          groups([
+            rows(user, { id: 1, name: 'changed' }),
+            rows(fact, { factformid: '1', organizationid: 'o', void: '0', v: 'x' }),
+          ]),
+        ),
+      );
+      assert.deepEqual(await select('SELECT name FROM @users'), [['a']]);
+      assert.deepEqual(
+        await select(`SELECT v FROM @"${name === 'postgres' ? 'bi_factforms' : 'Bi_FactForms'}"`),
+        [['x']],
+      );
+    });
+
+    test('a stream that is cut off keeps the groups before and nothing of the open one', async () => {
+      const { into, select } = await fresh();
+      const list = groups(
+        [rows(user, { id: 1, name: 'a' })],
+        [rows(user, { id: 2, name: 'b' }), rows(user, { id: 3, name: 'c' })],
+      );
+      await assert.rejects(into(cut(stream(list), 7)), /expected an end line/);
+      assert.deepEqual(await select('SELECT id FROM @users'), [['1']]);
+      await into(stream(list));
+      assert.deepEqual(await select('SELECT id FROM @users ORDER BY id'), [['1'], ['2'], ['3']]);
+    });
+
+    test('values come back as they were', async () => {
+      const { into, select } = await fresh();
+      const line = table(
+        't',
+        'k int, b boolean, big bigint, d decimal(20,4), f float, x double, s text, y bytes, day date, clock time, ts timestamp, tz timestamptz, u uuid, j json',
+        { key: ['k'], merge: 'upsert' },
+      );
+      const text = "tab\tback\\slash \\. quote' \"double\" line\nfeed\r 😀 \\N :a :'b' $$";
+      await into(
+        stream(
+          groups([
+            rows(
+              line,
+              {
+                k: 1,
+                b: true,
+                big: '9223372036854775807',
+                d: '1234567890123456.7890',
+                f: 0.1,
+                x: 0.1,
+                s: text,
+                y: 'AAECgP8=',
+                day: '2024-02-29',
+                clock: '23:59:59.5',
+                ts: '2024-01-01T10:00:00.123456',
+                tz: '2024-01-01T10:00:00Z',
+                u: '0e37df36-f698-11e6-8dd4-cb9ced3df976',
+                j: { a: [1, 'x', null] },
+              },
+              {
+                k: '2',
+                b: 'no',
+                big: '-5',
+                d: 7,
+                f: 'NaN',
+                x: 'Infinity',
+                s: '',
+                y: '',
+                day: '2024-01-01',
+                clock: '00:00:00',
+                ts: '2024-01-01 10:00:00',
+                tz: '2024-01-01 12:00:00+02',
+                u: null,
+                j: '[1, 2]',
+              },
+              { k: 3 },
+            ),
+          ]),
+        ),
+      );
+      const found = await select('SELECT k, b, big, d, f, x, s, day, clock, ts, tz, u FROM @t ORDER BY k');
+      const [yes, no] = name === 'postgres' ? ['t', 'f'] : ['true', 'false'];
+      const inf = name === 'postgres' ? 'Infinity' : 'inf';
+      const nan = name === 'postgres' ? 'NaN' : 'nan';
+      assert.deepEqual(found, [
+        [
+          '1',
+          yes,
+          '9223372036854775807',
+          '1234567890123456.7890',
+          '0.1',
+          '0.1',
+          text,
+          '2024-02-29',
+          '23:59:59.5',
+          '2024-01-01 10:00:00.123456',
+          '2024-01-01 10:00:00+00',
+          '0e37df36-f698-11e6-8dd4-cb9ced3df976',
+        ],
+        [
+          '2',
+          no,
+          '-5',
+          '7.0000',
+          nan,
+          inf,
+          '',
+          '2024-01-01',
+          '00:00:00',
+          '2024-01-01 10:00:00',
+          '2024-01-01 10:00:00+00',
+          null,
+        ],
+        ['3', null, null, null, null, null, null, null, null, null, null, null],
+      ]);
+      const hex = name === 'postgres' ? "encode(y, 'hex')" : 'lower(hex(y))';
+      assert.deepEqual(await select(`SELECT ${hex} FROM @t ORDER BY k`), [['00010280ff'], [''], [null]]);
+      const json = (await select('SELECT j FROM @t ORDER BY k')).map(([value]) =>
+        JSON.parse(value ?? 'null'),
+      );
+      assert.deepEqual(json, [{ a: [1, 'x', null] }, [1, 2], null]);
+    });
+
+    test('rows that come as bytes are taken as they stand, also with a member $', async () => {
+      const { into, select } = await fresh();
+      const line = table('t', 'k int, $ text, s text', { key: ['k'], merge: 'upsert' });
+      await into(
+        stream(
+          groups([
+            lines(
+              line,
+              '{"k":1,"s":"plain"}',
+              '{"$":"row","row":{"k":2,"$":"dollar","s":"x"}}',
+              '{ "s":"y", "k":3 }',
+            ),
+          ]),
+        ),
+      );
+      assert.deepEqual(await select('SELECT k, "$", s FROM @t ORDER BY k'), [
+        ['1', null, 'plain'],
+        ['2', 'dollar', 'x'],
+        ['3', null, 'y'],
+      ]);
+    });
+
+    const bad: readonly [string, unknown, RegExp][] = [
+      ['int', '1.5', /column v: expected int, found "1\.5"$/],
+      ['int', 'x', /column v: expected int, found "x"$/],
+      ['decimal(5,2)', '1.005', /column v: expected decimal\(5,2\), found "1\.005"$/],
+      ['boolean', 'maybe', /column v: expected boolean, found "maybe"$/],
+      ['date', '2024-01-01 10:00', /column v: expected date, found /],
+      ['timestamp', '2024-01-01T10:00:00Z', /column v: expected timestamp.*, found /],
+      ['timestamp', '2024-01-01T10:00:00.1234567', /column v: expected timestamp, found /],
+      ['double', '0x10', /column v: expected double, found "0x10"$/],
+      ['uuid', 'abc', /column v: expected uuid, found "abc"$/],
+    ];
+    for (const [type, value, message] of bad) {
+      test(`${JSON.stringify(value)} as ${type} stops with table, row, column, and commits nothing`, async () => {
+        const { into, select } = await fresh();
+        const line = table('t', `k int, v ${type}`, { key: ['k'], merge: 'upsert' });
+        await rejects(
+          into(stream(groups([rows(line, { k: 1, v: null }, { k: 2, v: value })]))),
+          new RegExp(`^table t row 2 ${message.source}`),
+        );
+        assert.deepEqual(await select('SELECT count(*) FROM @brigade_ledger'), [['0']]);
+      });
+    }
+
+    test('a NULL in a key, two rows of a key without order, a member that no column lists: refused', async () => {
+      const { into } = await fresh();
+      await rejects(
+        into(stream(groups([rows(user, { id: null, name: 'a' })]))),
+        /^table users: expected a value in key column id, found NULL in 1 rows$/,
+      );
+      await rejects(
+        into(stream(groups([rows(user, { id: 1, name: 'a' }, { id: 1, name: 'b' })]))),
+        /^table users: expected one row per key \(id\).*found different rows of id 1; is the key too narrow\?$/,
+      );
+      await rejects(
+        into(stream(groups([rows(user, { id: 1, name: 'a', more: 1 })]))),
+        /^table users: expected only columns that its table line lists, found a row with "more"$/,
+      );
+      await into(stream(groups([rows(user, { id: 1, name: 'a' }, { id: 1, name: 'a' })])));
+    });
+
+    test('a table without key and mode in a group, and scd2, are refused', async () => {
+      const { into } = await fresh();
+      await rejects(
+        into(stream(groups([rows(table('t', 'a int'), { a: 1 })]))),
+        /expected a key for every table.*found none for t/,
+      );
+      await rejects(
+        into(stream(groups([rows(table('t', 'a int', { key: ['a'], merge: 'scd2' }), { a: 1 })]))),
+        /scd2/,
+      );
+    });
+
+    test('types are found while rows pass, columns grow within a group, and the target widens', async () => {
+      const { into, select } = await fresh();
+      const rest = { key: ['id'], merge: 'upsert' } as const;
+      const one = table('t', 'id, a', rest);
+      const two = table('t', 'id, a, b', rest);
+      await into(
+        stream(
+          groups([rows(one, { id: 1, a: 5 }), rows(two, { id: 2, a: null, b: '2024-01-01T00:00:00Z' })]),
+        ),
+      );
+      const types = async () =>
+        (
+          await select(
+            `SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = '@' AND table_name = 't' ORDER BY ordinal_position`.replace(
+              "'@'",
+              `'s${schemas}'`,
+            ),
+          )
+        ).map((row) => row.map((text) => text?.toLowerCase()));
+      assert.deepEqual(await types(), [
+        ['id', 'integer'],
+        ['a', 'integer'],
+        ['b', 'timestamp with time zone'],
+      ]);
+      await into(
+        stream([
+          {
+            group: '2',
+            after: '1',
+            chunks: [rows(two, { id: '3000000000', a: 'x', b: null }, { id: 1, a: 'y', b: null })],
+          },
+        ]),
+      );
+      assert.deepEqual(
+        (await types()).map(([, type]) => (type === 'varchar' ? 'text' : type)),
+        ['bigint', 'text', 'timestamp with time zone'],
+      );
+      assert.deepEqual(await select('SELECT id, a FROM @t ORDER BY id'), [
+        ['1', 'y'],
+        ['2', null],
+        ['3000000000', 'x'],
+      ]);
+    });
+
+    test('rows without declared columns bring their own', async () => {
+      const { into, select } = await fresh();
+      const line = { $: 'table', table: 't', key: ['id'], merge: 'upsert' } as const;
+      await into(
+        stream(
+          groups([
+            rows(line, { id: 1, a: 'x' }),
+            rows(line, { id: 2, b: 1.5 }),
+            rows(line, { id: 3, a: 'z' }),
+          ]),
+        ),
+      );
+      assert.deepEqual(await select('SELECT id, a, b FROM @t ORDER BY id'), [
+        ['1', 'x', null],
+        ['2', null, '1.5'],
+        ['3', 'z', null],
+      ]);
+    });
+
+    test('a full delivery that would take too much away is refused; emptying needs 100', async () => {
+      const { into, select } = await fresh();
+      const many = Array.from({ length: 2000 }, (_, id) => ({ id, name: 'x' }));
+      const full = { ...user, full: true } as const;
+      await into(stream(groups([rows(user, ...many)])));
+      const next = (count: number): Parameters<typeof stream>[0] => [
+        { group: '2', after: '1', chunks: [full, rows(full, ...many.slice(0, count))] },
+      ];
+      await rejects(
+        into(stream(next(900))),
+        /^table users: expected to lose at most 50 % of its rows, found 1100 of 2000 to be deleted/,
+      );
+      await rejects(into(stream(next(0)), { maxDelete: 99 }), /found 2000 of 2000/);
+      await into(stream(next(1100)));
+      assert.deepEqual(await select('SELECT count(*) FROM @users'), [['1100']]);
+      await into(stream([{ group: '3', after: '2', chunks: [full] }]), { maxDelete: 100 });
+      assert.deepEqual(await select('SELECT count(*) FROM @users'), [['0']]);
+    });
+
+    test('soft deletes keep the row, hard ones remove it, and an older version does not bring it back', async () => {
+      for (const deletes of ['soft', 'hard'] as const) {
+        const { into, select } = await fresh();
+        const line = table('t', 'id int, seq bigint, gone timestamptz', {
+          key: ['id'],
+          merge: 'upsert',
+          order: ['seq'],
+          delete_flag: 'gone',
+        });
+        const options = { deletes, maxDelete: 100 };
+        await into(
+          stream(groups([rows(line, { id: 1, seq: '10', gone: null }, { id: 2, seq: '10', gone: null })])),
+          options,
+        );
+        await into(
+          stream([
+            {
+              group: '2',
+              after: '1',
+              chunks: [
+                rows(
+                  line,
+                  { id: 1, seq: '20', gone: '2024-01-01T00:00:00Z' },
+                  { id: 3, seq: '9', gone: '2024-01-01T00:00:00Z' },
+                ),
+              ],
+            },
+          ]),
+          options,
+        );
+        await into(
+          stream([
+            {
+              group: '3',
+              after: '2',
+              chunks: [rows(line, { id: 1, seq: '15', gone: null }, { id: 3, seq: '8', gone: null })],
+            },
+          ]),
+          options,
+        );
+        const expected =
+          deletes === 'soft'
+            ? [
+                ['1', '20'],
+                ['2', '10'],
+                ['3', '9'],
+              ]
+            : [['2', '10']];
+        assert.deepEqual(await select('SELECT id, seq FROM @t ORDER BY id'), expected, deletes);
+        await into(
+          stream([{ group: '4', after: '3', chunks: [rows(line, { id: 1, seq: '21', gone: null })] }]),
+          options,
+        );
+        assert.deepEqual(await select('SELECT seq FROM @t WHERE id = 1'), [['21']]);
+      }
+    });
+
+    test('a newer version of a table replaces it, an older one arriving late is ignored', async () => {
+      const { into, select } = await fresh();
+      const line = table('t', 'id int, seq bigint, ver bigint', {
+        key: ['id'],
+        merge: 'upsert',
+        order: ['seq'],
+        version: 'ver',
+      });
+      const bodies = [
+        [
+          { id: 1, seq: '1', ver: '1' },
+          { id: 2, seq: '2', ver: '1' },
+        ],
+        [
+          { id: 2, seq: '3', ver: '2' },
+          { id: 5, seq: '9', ver: '1' },
+        ],
+        [{ id: 1, seq: '99', ver: '1' }],
+        [{ id: 3, seq: '4', ver: '2' }],
+      ];
+      await into(stream(groups(...bodies.map((body) => [rows(line, ...body)])), 'stitch'), {
+        targetName: '{table}',
+      });
+      assert.deepEqual(await select('SELECT id, seq FROM @t ORDER BY id'), [
+        ['2', '3'],
+        ['3', '4'],
+      ]);
+    });
+
+    test('subtable rows follow the version of their parent that lives', async () => {
+      const { into, select } = await fresh();
+      const parent = table('c', 'id int, _sdc_sequence bigint', {
+        key: ['id'],
+        merge: 'upsert',
+        order: ['_sdc_sequence'],
+      });
+      const child = table(
+        'c__p',
+        '_sdc_source_key_id int, _sdc_level_0_id int, _sdc_sequence bigint, value text',
+        {
+          key: ['_sdc_source_key_id', '_sdc_level_0_id'],
+          merge: 'upsert',
+          order: ['_sdc_sequence'],
+          parent: 'c',
+        },
+      );
+      const of = (id: number, seq: number, ...values: string[]) => [
+        rows(parent, { id, _sdc_sequence: String(seq) }),
+        ...(values.length === 0
+          ? []
+          : [
+              rows(
+                child,
+                ...values.map((value, level) => ({
+                  _sdc_source_key_id: id,
+                  _sdc_level_0_id: level,
+                  _sdc_sequence: String(seq),
+                  value,
+                })),
+              ),
+            ]),
+      ];
+      const children = () => select('SELECT _sdc_source_key_id, value FROM @c__p ORDER BY 1, 2');
+      const options = { targetName: '{table}' };
+      let last = 0;
+      const next = (...chunks: Chunk[]) =>
+        into(
+          stream([{ group: String(++last), after: last === 1 ? null : String(last - 1), chunks }], 'stitch'),
+          options,
+        );
+      // Two versions in one group, the older one's rows gone; the same version twice is there once.
+      await next(
+        ...of(1, 10, 'a', 'b', 'c'),
+        ...of(1, 11, 'd', 'e'),
+        ...of(1, 11, 'd', 'e'),
+        ...of(2, 10, 'x'),
+      );
+      assert.deepEqual(await children(), [
+        ['1', 'd'],
+        ['1', 'e'],
+        ['2', 'x'],
+      ]);
+      // An older version late: nothing. A shrunk array.
+      await next(...of(1, 5, 'old'), ...of(2, 12, 'y'));
+      assert.deepEqual(await children(), [
+        ['1', 'd'],
+        ['1', 'e'],
+        ['2', 'y'],
+      ]);
+      // An empty array, with the subtable declared.
+      await next(child, ...of(2, 13));
+      assert.deepEqual(await children(), [
+        ['1', 'd'],
+        ['1', 'e'],
+      ]);
+      // An empty array in a group that does not speak of the subtable at all.
+      await next(...of(1, 12));
+      assert.deepEqual(await children(), []);
+      // Children without their parent: the greatest sequence wins unless the target has a newer one.
+      await next(...of(3, 20, 'p').slice(1), ...of(3, 21, 'q', 'r').slice(1));
+      assert.deepEqual(await children(), [
+        ['3', 'q'],
+        ['3', 'r'],
+      ]);
+      await next(...of(3, 19, 'late').slice(1));
+      assert.deepEqual(await children(), [
+        ['3', 'q'],
+        ['3', 'r'],
+      ]);
+    });
+
+    test('a changed key is told, and names the way out', async () => {
+      const { into } = await fresh();
+      await into(stream(groups([rows(user, { id: 1, name: 'a' })])));
+      const other = { ...user, key: ['id', 'name'] };
+      await rejects(
+        into(stream([{ group: '2', after: '1', chunks: [rows(other, { id: 1, name: 'a' })] }])),
+        /^table users: expected the merge used so far, upsert by id, found upsert by id,name: .*brigade reload$/,
+      );
+    });
+
+    test('schema scripts are recorded, and a table that is only declared exists', async () => {
+      const { into, select } = await fresh();
+      async function* input(): AsyncIterable<Chunk> {
+        yield { $: 'feed', wire: 1, feed: 'zenoti', source: 's', root: 'r' };
+        yield {
+          $: 'ddl',
+          uri: 'file:///a.txt',
+          modified: '2024-01-01T00:00:00Z',
+          etag: 'e',
+          sql: 'DROP TABLE users',
+        };
+        yield table('declared', 'id int, v text', { key: ['id'], merge: 'upsert' });
+        yield { $: 'end', groups: 0 };
+      }
+      await into(input());
+      await into(input());
+      assert.deepEqual(await select('SELECT * FROM @declared'), []);
+      assert.deepEqual(await select('SELECT source, uri, etag FROM @brigade_ddl'), [
+        ['s', 'file:///a.txt', 'e'],
+      ]);
+    });
+
+    test('counts that differ from what was read are refused on request; vendor-exact takes no dedupe', async () => {
+      const { into, select } = await fresh();
+      const body = (count: number): Chunk[] => [
+        { $: 'file', uri: 'file:///f', table: 'Bi_FactForms', batch: '1' },
+        rows(fact, { factformid: '1', organizationid: 'o', void: '0', v: 'x' }),
+        { $: 'eof', uri: 'file:///f', rows: count, rejects: 0 },
+      ];
+      await rejects(
+        into(stream(groups(body(2))), { strictCounts: true }),
+        /expected the 2 rows read from its files, found 1$/,
+      );
+      await rejects(into(stream(groups(body(2))), { vendorExact: true }), /takes no dedupe/);
+      await into(stream(groups(body(1), body(1))), { vendorExact: true });
+      const quoted = name === 'postgres' ? 'bi_factforms' : 'Bi_FactForms';
+      // As the vendor's own statements have it: a row without its void twin is there twice.
+      assert.deepEqual(await select(`SELECT count(*) FROM @"${quoted}"`), [['2']]);
+    });
+
+    test('a loose body is applied at the end, without a ledger', async () => {
+      const { into, select } = await fresh();
+      async function* input(): AsyncIterable<Chunk> {
+        yield rows(table('loose', 'a int'), { a: 1 }, { a: 2 });
+        yield { $: 'end', groups: 0 };
+      }
+      await into(input());
+      assert.deepEqual(await select('SELECT a FROM @loose ORDER BY a'), [['1'], ['2']]);
+      assert.deepEqual(await select('SELECT count(*) FROM @brigade_ledger'), [['0']]);
+    });
+  });
+}
+
+describe('files that nobody decoded', () => {
+  const folder = scratch('files');
+  const put = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text);
+    return pathToFileURL(join(folder, name)).href;
+  };
+  const file = (uri: string, batch: string): Chunk => ({
+    $: 'file',
+    uri,
+    table: fact.table,
+    format: 'csv',
+    role: 'data',
+    batch,
+  });
+
+  test('DuckDB reads them itself: NULL apart from empty, short rows, a header that may be there', async () => {
+    const target = await targets.duckdb();
+    const first = put(
+      '1.csv',
+      'factformid,organizationid,void,v\n1,o,0,""\n2,o,0,\n3,o,0\n4,"o\n,",0,"a ""b"""\n',
+    );
+    const second = put('2.csv', '1,o,1,gone\n2,o,1,old\n2,o,0,new\n');
+    const chunks = [fact, file(first, '9'), file(second, '10')];
+    const { warnings } = await loadInto(target, stream(groups(chunks)));
+    assert.match(warnings[0]!, /1 table/);
+    assert.deepEqual(
+      await target.select('SELECT factformid, organizationid, v FROM "Bi_FactForms" ORDER BY 1'),
+      [
+        ['2', 'o', 'new'],
+        ['3', 'o', null],
+        ['4', 'o\n,', 'a "b"'],
+      ],
+    );
+  });
+
+  test('a bad value names table, row and column; formats it cannot read name decode', async () => {
+    const target = await targets.duckdb();
+    const uri = put('bad.csv', '1,o,0,x\nx,o,0,y\n');
+    await assert.rejects(
+      loadInto(target, stream(groups([fact, file(uri, '1')]))),
+      /^UserError: table Bi_FactForms row 2 column factformid: expected decimal\(19,0\), found "x"$/,
+    );
+    const avro = { ...file(uri, '1'), format: 'avro' } as Chunk;
+    await assert.rejects(loadInto(target, stream(groups([fact, avro]))), /decode before this command/);
+    const zip = { ...file(uri, '1'), codec: 'zip' } as Chunk;
+    await assert.rejects(loadInto(target, stream(groups([fact, zip]))), /decode before this command/);
+  });
+
+  test('PostgreSQL needs decode', async () => {
+    const target = await targets.postgres();
+    const uri = put('3.csv', '1,o,0,x\n');
+    await assert.rejects(
+      loadInto(target, stream(groups([fact, file(uri, '1')]))),
+      /PostgreSQL does not read files \(decode before this command\)/,
+    );
+    assert.deepEqual(await target.select('SELECT count(*) FROM brigade_ledger'), [['0']]);
+  });
+});
+
+describe('targets', () => {
+  const context = (env: Record<string, string> = {}) => {
+    const warnings: string[] = [];
+    return { context: { env, warn: (message: string) => void warnings.push(message) }, warnings };
+  };
+
+  test('a target is a DuckDB path, a PostgreSQL URL, or one kept in a variable or a file', () => {
+    const path = join(scratch('target'), 'target');
+    writeFileSync(path, 'postgres://u:secret@h/db\n');
+    const { context: quiet, warnings } = context({ DWH: 'postgres://u:secret@h/db' });
+    assert.deepEqual(parseTarget('a/b.duckdb', quiet), { kind: 'duckdb', path: 'a/b.duckdb' });
+    assert.deepEqual(parseTarget('duckdb:a.db', quiet), { kind: 'duckdb', path: 'a.db' });
+    assert.deepEqual(parseTarget('env:DWH', quiet), { kind: 'postgres', url: 'postgres://u:secret@h/db' });
+    assert.deepEqual(parseTarget(`file:${path}`, quiet), {
+      kind: 'postgres',
+      url: 'postgres://u:secret@h/db',
+    });
+    assert.deepEqual(warnings, []);
+    assert.throws(() => parseTarget('env:NONE', quiet), UsageError);
+    assert.throws(
+      () => parseTarget('mysql://u:secret@h/db', quiet),
+      (error: Error) => error instanceof UsageError && !error.message.includes('secret'),
+    );
+  });
+
+  test('a password on the command line draws a warning that does not show it', () => {
+    const { context: quiet, warnings } = context();
+    parseTarget('postgres://u:secret@h/db', quiet);
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0]!, /^postgres:\/\/u:\*\*\*@h\/db: /);
+    assert.equal(
+      maskTarget('postgres://h/db?user=u&password=secret&x=1'),
+      'postgres://h/db?user=u&password=***&x=1',
+    );
+  });
+
+  test('a server that does not answer and a file that is open elsewhere are temporary', async () => {
+    const one = stream(groups([rows(user, { id: 1, name: 'a' })]));
+    await assert.rejects(
+      load('postgres://u:secret@127.0.0.1:1/db')(one, quietContext()),
+      (error: Error) => error instanceof TemporaryError && !error.message.includes('secret'),
+    );
+    const target = await targets.duckdb();
+    const { spawn } = await import('node:child_process');
+    const holder = spawn(
+      process.execPath,
+      [
+        '-e',
+        `import('@duckdb/node-api').then(async ({ DuckDBInstance }) => { const i = await DuckDBInstance.create(${JSON.stringify(target.url)}); await i.connect(); console.log('open'); setInterval(() => i, 1e6); })`,
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'], cwd: process.cwd() },
+    );
+    try {
+      await new Promise((resolve) => holder.stdout.once('data', resolve));
+      await assert.rejects(
+        loadInto(target, stream(groups([rows(user, { id: 1, name: 'a' })]))),
+        (error: Error) => error instanceof TemporaryError && /found it locked$/.test(error.message),
+      );
+    } finally {
+      holder.kill();
+    }
+  });
+
+  test('two loads at once into PostgreSQL wait for each other', async () => {
+    const target = await targets.postgres();
+    const scopes = ['POD1', 'POD2', 'POD3', 'POD4'];
+    const input = (scope: string) =>
+      stream(
+        [1, 2, 3]
+          .map((n) => ({
+            group: String(n),
+            after: n === 1 ? null : String(n - 1),
+            scope,
+            chunks: [rows(user, { id: 1, name: scope }, { id: n, name: scope })],
+          }))
+          .map((group, i) => (i === 0 ? { ...group, chunks: [rows(user, { id: 1, name: scope })] } : group)),
+      );
+    await Promise.all(scopes.map((scope) => loadInto(target, input(scope))));
+    assert.deepEqual(await target.select('SELECT id FROM users ORDER BY id'), [['1'], ['2'], ['3']]);
+    assert.deepEqual(await target.select("SELECT count(*) FROM brigade_ledger WHERE table_name = ''"), [
+      ['12'],
+    ]);
+  });
+});

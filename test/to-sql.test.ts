@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { readTargetSchema } from '../src/dialects/script.ts';
+import { quietContext } from '../src/stage.ts';
+import { readSchema } from '../src/targets/index.ts';
+import type { Chunk } from '../src/wire/types.ts';
+import {
+  cut,
+  groups,
+  hasPsql,
+  loadInto,
+  rows,
+  runScript,
+  script,
+  stream,
+  table,
+  targets,
+} from './support/merging.ts';
+import { scratch } from './support/scratch.ts';
+
+const user = table('users', 'id int, name text', { key: ['id'], merge: 'upsert' });
+const hostile = [
+  '\\.',
+  "';\\! touch /tmp/never\n",
+  '\\endif',
+  '\\q',
+  ':brigade_new_0',
+  ":'name'",
+  '$brigade$',
+  'a\tb\\',
+  '"',
+  "it's",
+  '\\N',
+  '',
+  'é😀\r\n',
+  '--',
+  '/*',
+];
+
+for (const dialect of ['duckdb', 'postgres'] as const) {
+  describe(`a script for ${dialect}`, {
+    skip: dialect === 'postgres' && !hasPsql ? 'no psql here' : false,
+  }, () => {
+    const whole = async (
+      input: AsyncIterable<Chunk>,
+      options: {
+        schema?: string;
+        targetSchema?: ReturnType<typeof readTargetSchema>;
+        allowGap?: boolean;
+      } = {},
+    ) => {
+      const { text, error } = await script(input, { dialect, ...options });
+      assert.equal(error, undefined);
+      return text;
+    };
+
+    test('data and names that look like SQL or commands come back byte for byte, and nothing else happens', async () => {
+      const target = await targets[dialect]();
+      const name = `t"; DROP TABLE users; --\\`;
+      const line = table('x', 'id int', { key: ['id'], merge: 'upsert' });
+      const odd = {
+        ...line,
+        table: name,
+        columns: [
+          { name: 'id', type: 'int' as const },
+          { name: `c'"\\ :x`, type: 'text' as const },
+        ],
+      };
+      const text = await whole(
+        stream(groups([rows(odd, ...hostile.map((value, id) => ({ id, [`c'"\\ :x`]: value })))])),
+      );
+      const { code, stderr } = await runScript(target, text);
+      assert.equal(code, 0, stderr);
+      const quoted = (dialect === 'postgres' ? name.toLowerCase() : name).replaceAll('"', '""');
+      assert.deepEqual(
+        await target.select(`SELECT * FROM "${quoted}" ORDER BY id`),
+        hostile.map((value, id) => [String(id), value]),
+      );
+    });
+
+    test('a script run twice changes nothing; one that skips groups fails and changes nothing', async () => {
+      const target = await targets[dialect]();
+      const text = await whole(
+        stream(groups([rows(user, { id: 1, name: 'a' })], [rows(user, { id: 2, name: 'b' })])),
+      );
+      for (const _ of [1, 2]) {
+        const { code, stderr } = await runScript(target, text);
+        assert.equal(code, 0, stderr);
+      }
+      assert.deepEqual(await target.select('SELECT id FROM users ORDER BY id'), [['1'], ['2']]);
+      const gap = await whole(
+        stream([{ group: '9', after: '8', chunks: [rows(user, { id: 9, name: 'x' })] }]),
+      );
+      const failed = await runScript(target, gap);
+      assert.notEqual(failed.code, 0);
+      assert.match(failed.stderr, /cursor of POD1 is 2, stream starts after 8/);
+      assert.deepEqual(await target.select('SELECT count(*) FROM users'), [['2']]);
+    });
+
+    test('when the input breaks off, the script makes its client fail and keeps only the groups before', async () => {
+      const list = groups(
+        [rows(user, { id: 1, name: 'a' })],
+        [rows(user, { id: 2, name: 'b' }), rows(user, { id: 3, name: 'c' })],
+      );
+      for (let after = 0; after < 9; after++) {
+        const target = await targets[dialect]();
+        const { text, error } = await script(cut(stream(list), after), { dialect });
+        assert.match(String(error), /expected an end line/);
+        const { code, stderr } = await runScript(target, text);
+        assert.notEqual(code, 0, `cut after ${after}`);
+        assert.match(
+          stderr,
+          dialect === 'postgres' || after > 0 ? /cut off|ROLLBACK|TransactionContext/i : /./,
+        );
+        // Chunks 3 and 7 are the commits.
+        const done = after > 7 ? [['1'], ['2'], ['3']] : after > 3 ? [['1']] : [];
+        const found = await target.select('SELECT id FROM users ORDER BY id').catch(() => []);
+        assert.deepEqual(found, done, `cut after ${after}`);
+      }
+    });
+
+    test('a bad group fails and the one after it is not applied', async () => {
+      const target = await targets[dialect]();
+      const text = await whole(
+        stream(
+          groups(
+            [rows(user, { id: 1, name: 'a' })],
+            [rows(user, { id: null, name: 'b' })],
+            [rows(user, { id: 3, name: 'c' })],
+          ),
+        ),
+      );
+      const { code, stderr } = await runScript(target, text);
+      assert.notEqual(code, 0);
+      assert.match(stderr, /table users: expected a value in key column id, found NULL in 1 rows/);
+      assert.deepEqual(await target.select('SELECT id FROM users'), [['1']]);
+    });
+
+    test('a full delivery is guarded: its replay neither empties the table nor fails', async () => {
+      const target = await targets[dialect]();
+      const full = { ...user, full: true } as const;
+      const list = groups([full, rows(full, { id: 1, name: 'a' })], [rows(user, { id: 2, name: 'b' })]);
+      for (const _ of [1, 2]) {
+        const { code, stderr } = await runScript(target, await whole(stream(list)));
+        assert.equal(code, 0, stderr);
+      }
+      assert.deepEqual(await target.select('SELECT id FROM users ORDER BY id'), [['1'], ['2']]);
+    });
+
+    test('columns are added where they are missing, and widened with --target-schema', async () => {
+      const target = await targets[dialect]();
+      await loadInto(target, stream(groups([rows(user, { id: 1, name: 'a' })])));
+      const more = table('users', 'id bigint, name text, age int', { key: ['id'], merge: 'upsert' });
+      const second = (chunks: Chunk[]) => stream([{ group: '2', after: '1', chunks }]);
+      const path = join(scratch('schema'), 'schema');
+      const known = await readSchema(target.url, quietContext());
+      assert.deepEqual(
+        known.map(({ table: name }) => name),
+        ['users'],
+      );
+      writeFileSync(path, known.map((line) => `${JSON.stringify(line)}\n`).join(''));
+      const text = await whole(second([rows(more, { id: '3000000000', name: 'b', age: 7 })]), {
+        targetSchema: readTargetSchema(path),
+      });
+      const { code, stderr } = await runScript(target, text);
+      assert.equal(code, 0, stderr);
+      assert.deepEqual(await target.select('SELECT id, name, age FROM users ORDER BY id'), [
+        ['1', 'a', null],
+        ['3000000000', 'b', '7'],
+      ]);
+      const third = await whole(
+        stream([
+          {
+            group: '3',
+            after: '2',
+            chunks: [
+              rows(
+                { ...more, columns: [...more.columns!, { name: 'town', type: 'text' }] },
+                { id: 1, name: 'c', age: 1, town: 'Ooo' },
+              ),
+            ],
+          },
+        ]),
+      );
+      const again = await runScript(target, third);
+      assert.equal(again.code, 0, again.stderr);
+      assert.deepEqual(await target.select('SELECT name, town FROM users WHERE id = 1'), [['c', 'Ooo']]);
+    });
+  });
+}
+
+test('the script for psql stops at the first error, copies outside of conditionals, and locks first', async () => {
+  const { text } = await script(stream(groups([rows(user, { id: 1, name: "it's" })])), {
+    dialect: 'postgres',
+  });
+  const all = text.split('\n');
+  assert.equal(all[0], '\\set ON_ERROR_STOP on');
+  let depth = 0;
+  for (const [i, line] of all.entries()) {
+    if (line.startsWith('\\if')) depth++;
+    if (line === '\\endif') depth--;
+    assert.ok(!(line.startsWith('COPY') && depth > 0), line);
+    if (line === 'BEGIN;') assert.match(all[i + 1]!, /^SELECT pg_advisory_xact_lock/);
+  }
+  assert.equal(depth, 0);
+});
+
+test('the script for DuckDB stops at the first error, and has it read files that nobody decoded', async () => {
+  const folder = scratch('files');
+  writeFileSync(join(folder, 'a.csv'), '1,one\n2,\n3,""\n');
+  const file: Chunk = {
+    $: 'file',
+    uri: pathToFileURL(join(folder, 'a.csv')).href,
+    table: 'users',
+    format: 'csv',
+    role: 'data',
+  };
+  const { text } = await script(stream(groups([user, file])), { dialect: 'duckdb' });
+  assert.match(text, /^\.bail on\n/);
+  assert.match(text, /read_csv\(\['[^']+a\.csv'\], auto_detect = false/);
+  const target = await targets.duckdb();
+  const { code, stderr } = await runScript(target, text);
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(await target.select('SELECT * FROM users ORDER BY id'), [
+    ['1', 'one'],
+    ['2', null],
+    ['3', ''],
+  ]);
+  const { error } = await script(stream(groups([user, file])), { dialect: 'postgres' });
+  assert.match(String(error), /decode before this command/);
+});
