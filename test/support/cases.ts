@@ -40,7 +40,7 @@ export async function runCase(name: string): Promise<Golden> {
   const folder = join(CASES, name);
   const cwd = scratch('case');
   cpSync(folder, cwd, { recursive: true });
-  for (const golden of GOLDEN) rmSync(join(cwd, golden), { force: true });
+  for (const own of [...GOLDEN, 'cmd', 'setup', 'stdin', 'needs']) rmSync(join(cwd, own), { force: true });
   const read = (file: string): string | undefined =>
     existsSync(join(folder, file)) ? readFileSync(join(folder, file), 'utf8') : undefined;
   const setup = read('setup');
@@ -100,6 +100,11 @@ function buckets(): Promise<readonly string[]> {
 }
 
 const RECENT_MS = 86_400_000;
+const { version: VERSION } = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+) as {
+  version: string;
+};
 
 function normalised(
   { stdout, stderr, code }: Outcome,
@@ -123,7 +128,8 @@ function normalised(
     );
     return result
       .replace(/\b\d+(\.\d+)? s\b/g, '$SECONDS s')
-      .replace(/"digest":"[0-9a-f]{64}"/g, '"digest":"$DIGEST"');
+      .replace(/\b[0-9a-f]{64}\b/g, '$DIGEST')
+      .replaceAll(`'${VERSION}'`, `'$VERSION'`);
   };
   return { stdout: clean(stdout), stderr: byCommand(clean(stderr)), code: `${code}\n` };
 }

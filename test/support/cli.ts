@@ -43,7 +43,7 @@ export function shell(line: string, options: RunOptions = {}): Promise<Outcome> 
 
 let path: string | undefined;
 
-// The names without `.js`, as npm makes them when it installs the package.
+// The names without `.js`, as npm makes them when it installs the package; and `query`, to look into targets.
 function commandPath(): string {
   if (path !== undefined) return path;
   path = join(scratch('bin'), 'bin');
@@ -55,6 +55,13 @@ function commandPath(): string {
     );
     chmodSync(join(path, name), 0o755);
   }
+  const query = fileURLToPath(new URL('query.ts', import.meta.url));
+  const tsx = import.meta.resolve('tsx');
+  writeFileSync(
+    join(path, 'query'),
+    `#!/bin/sh\nexec "${process.execPath}" --import "${tsx}" "${query}" "$@"\n`,
+  );
+  chmodSync(join(path, 'query'), 0o755);
   return path;
 }
 
