@@ -17,7 +17,7 @@ import {
   type TablePlan,
 } from './plan.ts';
 import { keyMissing, type StagedTable } from './staged.ts';
-import { countedRows } from './staging.ts';
+import { rowsRead } from './staging.ts';
 import { createWork, type Merge, type MergeColumn, type OwnTables } from './statement.ts';
 import { forsaken, type Subtable, sourceKey, subtable } from './subtable.ts';
 import { vendorExact } from './vendor-exact.ts';
@@ -90,7 +90,7 @@ export async function applyTables(apply: ApplyTables): Promise<LedgerEntry[]> {
     entries.push({
       table: table.name,
       files: table.files,
-      read: table.read ?? countedRows(table),
+      read: rowsRead(table),
       rejected: table.rejected,
       key: table.line.key,
       mode: modeOf(table),

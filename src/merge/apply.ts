@@ -26,7 +26,7 @@ import {
 import { type Naming, targetName } from './names.ts';
 import type { GroupReport, MergeOptions } from './options.ts';
 import type { StagedTable } from './staged.ts';
-import { countedRows, createStaging } from './staging.ts';
+import { createStaging, rowsRead } from './staging.ts';
 import { createCounts } from './statement.ts';
 import { addEof, addFile, addReject, newUnit, stagedTable, type Unit, unitName } from './unit.ts';
 
@@ -175,7 +175,7 @@ export function createApply(
     });
     const applied = group === undefined || (await record(group, entries, whole(current, tables)));
     for (const line of ddl) await engine.run(insertDdl(line, feed?.source ?? '', own, dialect));
-    const sums = await engine.rows(selectCounts());
+    const sums = await engine.rows(selectCounts(whole(current, tables).read));
     await engine.run(dialect.commit);
 
     for (const table of tables) if (table.created) await engine.run(`DROP TABLE ${table.stage}`);
@@ -184,7 +184,7 @@ export function createApply(
       report({
         name: unitName(current),
         tables: tables.length,
-        read: whole(current, tables).read,
+        read: sum('read'),
         inserted: sum('inserted'),
         updated: sum('updated'),
         deleted: sum('deleted'),
@@ -220,9 +220,9 @@ export function createApply(
     return recorded;
   }
 
-  function selectCounts(): string {
+  function selectCounts(read: string): string {
     const sum = (name: string) => `CAST(coalesce(sum(${name}), 0) AS ${dialect.type('text')}) AS ${name}`;
-    return `SELECT ${['inserted', 'updated', 'deleted'].map(sum).join(', ')} FROM ${counts}`;
+    return `SELECT ${['inserted', 'updated', 'deleted'].map(sum).join(', ')}, CAST(${read} AS ${dialect.type('text')}) AS ${dialect.identifier('read')} FROM ${counts}`;
   }
 
   async function takeControl(line: Control): Promise<void> {
@@ -297,11 +297,10 @@ function ledgerGroup({ group }: Unit, commit: CommitLine, feed: FeedLine | undef
 }
 
 function whole(unit: Unit, tables: readonly StagedTable[]): LedgerEntry {
-  const staged = tables.reduce((sum, table) => sum + countedRows(table), 0);
   return {
     table: '',
     files: unit.files,
-    read: unit.decoded ? unit.read : staged,
+    read: unit.decoded ? String(unit.read) : ['0', ...tables.map(rowsRead)].join(' + '),
     rejected: unit.rejected,
     key: undefined,
     mode: undefined,

@@ -59,7 +59,8 @@ export interface LedgerEntry {
   /** Empty for the group as a whole. */
   readonly table: string;
   readonly files: number;
-  readonly read: number;
+  /** A number in SQL: of files that the engine reads, it alone can tell. */
+  readonly read: string;
   readonly rejected: number;
   readonly key: readonly string[] | undefined;
   readonly mode: string | undefined;

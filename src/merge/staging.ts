@@ -23,6 +23,12 @@ const FILE_ROWS = 1e12;
 /** The rows whose number is known. */
 export const countedRows = (table: StagedTable): number => table.rows % FILE_ROWS;
 
+/** The rows that were read of a table, as a number in SQL. */
+export function rowsRead(table: StagedTable): string {
+  if (table.rows >= FILE_ROWS) return `(SELECT count(*) FROM ${table.stage})`;
+  return String(table.read ?? table.rows);
+}
+
 export interface Staging {
   /** Adds rows. */
   add(table: StagedTable, run: Run, batch: string): Promise<void>;
