@@ -98,9 +98,17 @@ for (const name of ['duckdb', 'postgres'] as const) {
       await rejects(into(at('1050', '1049')), /^cursor of POD1 is not set, stream starts after 1049 /);
       await into(at('999', null));
       await into(at('1007', '999'));
-      await rejects(into(at('1051', '1050')), /^cursor of POD1 is 1007, stream starts after 1050 /);
+      await into(at('1008', '1007'));
+      await into(at('1009', '1008'));
+      await rejects(into(at('1051', '1050')), /^cursor of POD1 is 1009, stream starts after 1050 /);
       await into(at('1051', '1050'), { allowGap: true });
-      assert.deepEqual(await select('SELECT id FROM @users ORDER BY id'), [['999'], ['1007'], ['1051']]);
+      assert.deepEqual(await select('SELECT id FROM @users ORDER BY id'), [
+        ['999'],
+        ['1007'],
+        ['1008'],
+        ['1009'],
+        ['1051'],
+      ]);
     });
 
     test('a table that an applied group did not bring yet is applied alone', async () => {
@@ -379,6 +387,16 @@ for (const name of ['duckdb', 'postgres'] as const) {
       await into(stream(next(1100)));
       assert.deepEqual(await select('SELECT count(*) FROM @users'), [['1100']]);
       await into(stream([{ group: '3', after: '2', chunks: [full] }]), { maxDelete: 100 });
+      assert.deepEqual(await select('SELECT count(*) FROM @users'), [['0']]);
+    });
+
+    test('also a small table is not emptied without being told so', async () => {
+      const { into, select } = await fresh();
+      const full = { ...user, full: true } as const;
+      await into(stream(groups([rows(user, { id: 1, name: 'a' }, { id: 2, name: 'b' })])));
+      const empty = () => stream([{ group: '2', after: '1', chunks: [full] }]);
+      await rejects(into(empty()), /found 2 of 2 to be deleted/);
+      await into(empty(), { maxDelete: 100 });
       assert.deepEqual(await select('SELECT count(*) FROM @users'), [['0']]);
     });
 

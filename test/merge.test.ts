@@ -173,15 +173,16 @@ const modelRow = fc.record({
   w: fc.option(fc.constantFrom('x', 'y'), { nil: null, freq: 3 }),
   void: fc.boolean(),
 });
+// `size`: fast-check would keep them short, and rows of different deliveries would seldom meet.
 const body: fc.Arbitrary<Body> = fc.array(
-  fc.record({ rows: fc.array(modelRow, { maxLength: 4 }), hasW: fc.boolean() }),
-  { maxLength: 3 },
+  fc.record({ rows: fc.array(modelRow, { maxLength: 5, size: 'max' }), hasW: fc.boolean() }),
+  { maxLength: 3, size: 'max' },
 );
 const drops = fc.array(
   fc.record(Object.fromEntries(modeNames.map((name) => [name, body]))) as fc.Arbitrary<
     Record<ModeName, Body>
   >,
-  { minLength: 1, maxLength: 3 },
+  { minLength: 2, maxLength: 4, size: 'max' },
 );
 
 // Without an order, two different rows of a key in one batch are an error: the model leaves them out.
