@@ -51,7 +51,7 @@ changes nothing, one that skips groups is refused. How a table is merged (append
 with the wire, from feed and catalog. TARGET is a path ending in .duckdb, duckdb:PATH, postgres://…, or env:NAME or
 file:PATH that hold one. A stream that is cut off changes nothing beyond the groups already committed.`,
   examples: [
-    'ls-groups fixtures/drops/zenoti/1 --feed zenoti --settle 0 | read-manifest | decode | dedupe | brigade load wh.duckdb',
+    'ls-groups fixtures/drops/zenoti/first --feed zenoti --settle 0 | read-manifest --catalog fixtures/drops/zenoti/catalog.json | decode | dedupe | brigade load wh.duckdb',
     'ls-groups s3://acme-csq --feed contentsquare | read-manifest | decode | dedupe | brigade load env:WAREHOUSE_URL',
   ],
   args: 'TARGET [FILE…]',
