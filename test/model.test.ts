@@ -6,15 +6,11 @@ import { filesBelow } from '../src/demo/deliver.ts';
 import { openDuckDB } from '../src/duckdb.ts';
 import { command, type Outcome, shell } from './support/cli.ts';
 import { postgresServer } from './support/postgres.ts';
-import {
-  type Random,
-  type RandomDrop,
-  random,
-  randomContentsquare,
-  randomExports,
-  randomStitch,
-  randomZenoti,
-} from './support/random-drops.ts';
+import { type Random, type RandomDrop, random } from './support/random.ts';
+import { randomContentsquare } from './support/random-contentsquare.ts';
+import { randomExports } from './support/random-exports.ts';
+import { randomStitch } from './support/random-stitch.ts';
+import { randomZenoti } from './support/random-zenoti.ts';
 import { s3Server } from './support/s3.ts';
 import { scratch } from './support/scratch.ts';
 import { canonical, duckdbTables, postgresTables, type Tables } from './support/targets.ts';
@@ -136,13 +132,15 @@ async function openPlace(way: Way): Promise<Place> {
     apply: async (feed, catalog, r) => {
       const list = `ls-groups ${root} --feed ${feed} --name ${feed} --settle 0 --after @${target}${flags}`;
       const stages = [list, `read-manifest --catalog ${catalog}${flags}`, `decode${flags}`, ...way.order];
-      if (way.means === 'run') return command('brigade', ['run', [...stages, `load ${target}`].join(' | ')]);
+      if (way.means === 'run')
+        return command('brigade', ['run', [...stages, `load ${target} --max-delete 100`].join(' | ')]);
       // Pieces of an odd size, so that lines and characters are cut anywhere.
       const pieces = `dd bs=${r.int(50, 5000)} status=none`;
       const line = [...stages.slice(0, -2), pieces, ...stages.slice(-2)].join(' | ');
-      if (way.means === 'pipe') return shell(`${line} | brigade load ${target}`);
-      if (way.engine === 'postgres') return shell(`${line} | to-sql --dialect postgres | psql -q ${target}`);
-      return runScript(await shell(`${line} | to-sql --dialect duckdb`), target);
+      if (way.means === 'pipe') return shell(`${line} | brigade load ${target} --max-delete 100`);
+      if (way.engine === 'postgres')
+        return shell(`${line} | to-sql --dialect postgres --max-delete 100 | psql -q ${target}`);
+      return runScript(await shell(`${line} | to-sql --dialect duckdb --max-delete 100`), target);
     },
   };
 }

@@ -21,6 +21,7 @@ function csvFile(folder: string, rows: number): string {
   return path;
 }
 
+const perlMissing = (await shell('command -v perl')).code === 0 ? false : 'needs perl';
 const psqlMissing = (await shell('command -v psql')).code === 0 ? false : 'needs psql';
 
 const GROUP = '{"$":"group","feed":"zenoti","scope":"POD1","group":"7","after":null}';
@@ -62,6 +63,18 @@ test('a million rows survive a slow reader', async () => {
   assert.equal(stdout.trim(), String(ROWS));
   assert.equal(stderr, '');
   assert.equal(code, 0);
+});
+
+test('a million rows survive a pipe that another program has made non-blocking', {
+  skip: perlMissing,
+}, async () => {
+  const cwd = scratch();
+  csvFile(cwd, ROWS);
+  const unblock = `perl -MFcntl -e 'fcntl(STDOUT, F_SETFL, O_NONBLOCK | fcntl(STDOUT, F_GETFL, 0)); exec @ARGV'`;
+  const slow = '{ sleep 1; dd bs=3000 status=none | wc -l; }';
+  const { stdout, stderr } = await shell(`${unblock} decode rows.csv --header yes --bare | ${slow}`, { cwd });
+  assert.equal(stdout.trim(), String(ROWS));
+  assert.equal(stderr, '');
 });
 
 describe('a stream whose upstream was killed', () => {
