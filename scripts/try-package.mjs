@@ -26,14 +26,14 @@ try {
     recursive: true,
   });
   cpSync(
-    join(folder, 'node_modules/bucket-brigade/fixtures/drops/catalog.json'),
+    join(folder, 'node_modules/bucket-brigade/fixtures/drops/zenoti/catalog.json'),
     join(folder, 'catalog.json'),
   );
   run(
     'ls-groups drop --feed zenoti --settle 0 | read-manifest --catalog catalog.json | decode | dedupe | brigade load wh.duckdb 2>log',
   );
   expect('a pipeline into DuckDB', run('brigade state wh.duckdb'), /"feed":"zenoti".*"group":"10"/);
-  expect('brigade demo', run('brigade demo'), /nothing changed/i);
+  expect('brigade demo', run('brigade demo'), /No table changed/);
   writeFileSync(join(folder, 'embed.js'), EMBED());
   expect(
     'the library',
