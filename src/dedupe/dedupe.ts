@@ -67,7 +67,7 @@ export function dedupe(options: DedupeOptions = {}): Stage {
               const nulls = held.nullFlags();
               if (nulls > 0)
                 context.warn(
-                  `dedupe: ${groupName === undefined ? '' : `group ${groupName}: `}${nulls} rows have NULL as delete flag and count as not deleted`,
+                  `${groupName === undefined ? '' : `group ${groupName}: `}${nulls} rows have NULL as delete flag and count as not deleted`,
                 );
               for (const live of held.finish()) {
                 context.signal.throwIfAborted();

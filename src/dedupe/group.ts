@@ -147,13 +147,12 @@ export function newGroup(arena: Arena, options: DedupeOptions): Group {
       const bytes = wholeLines(arena, run, origin.place);
       const firstRow = log.rows;
       if (firstRow + run.count > 0xffffffff)
-        throw new UserError(`dedupe: ${origin.place}: expected fewer than 2^32 rows in a group`);
+        throw new UserError(`${origin.place}: expected fewer than 2^32 rows in a group`);
       log.append(line, rule, bytes, run.count);
       const rejects: RejectLine[] = [];
       const reject = (index: number, column: string, value: Row): void => {
         const row = origin.before + index + 1;
-        if (options.onError !== 'reject')
-          throw nullKey(`dedupe: ${origin.place}, ${origin.uri} row ${row}`, column);
+        if (options.onError !== 'reject') throw nullKey(`${origin.place}, ${origin.uri} row ${row}`, column);
         rejects.push({
           $: 'reject',
           uri: origin.uri,
@@ -175,7 +174,7 @@ export function newGroup(arena: Arena, options: DedupeOptions): Group {
         at = end;
       }
       if (index !== run.count)
-        throw new UserError(`dedupe: ${origin.place}: expected ${run.count} rows in a run, found ${index}`);
+        throw new UserError(`${origin.place}: expected ${run.count} rows in a run, found ${index}`);
       return rejects;
     },
     *finish() {
@@ -238,7 +237,7 @@ function parse(line: string, place: string, index: number): Row {
     return parseRow(line);
   } catch (error) {
     throw new UserError(
-      `dedupe: ${place}: expected a JSON object as row ${index + 1} of a run: ${messageOf(error)}`,
+      `${place}: expected a JSON object as row ${index + 1} of a run: ${messageOf(error)}`,
       { cause: error },
     );
   }

@@ -54,7 +54,7 @@ export function wholeLines(arena: Arena, run: Run, place: string): Uint8Array {
   try {
     return runOfRows(run.table, run.objects()).ndjson();
   } catch (error) {
-    throw new UserError(`dedupe: ${place}: expected a JSON object on each line: ${messageOf(error)}`, {
+    throw new UserError(`${place}: expected a JSON object on each line: ${messageOf(error)}`, {
       cause: error,
     });
   }

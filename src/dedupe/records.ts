@@ -92,7 +92,7 @@ export function writeRule(arena: Arena, rule: TableRule, ids: TableIds, batch: b
     const quoted = encoder.encode(JSON.stringify(name));
     if (index >= MAX_FIELDS || at + quoted.length > KEYS) {
       throw mismatch(
-        `dedupe: table ${rule.table}`,
+        `table ${rule.table}`,
         `key and order of at most ${MAX_FIELDS} columns with names of ordinary length`,
         names.join(', ').slice(0, 200),
       );

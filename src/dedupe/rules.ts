@@ -64,12 +64,12 @@ export function tableRule(
   if (keyNames === undefined || keyNames.length === 0) {
     if (merge === 'replace' || line.full === true) return undefined;
     const how = isChild ? `a key with ${SOURCE_KEY}… columns` : 'a key (--key, or "key" in the catalog)';
-    throw mismatch(`dedupe: table ${line.table}`, how, 'none');
+    throw mismatch(`table ${line.table}`, how, 'none');
   }
   const sourceNames = isChild ? keyNames.filter((name) => name.startsWith(SOURCE_KEY)).sort() : undefined;
   if (sourceNames?.length === 0) {
     throw mismatch(
-      `dedupe: table ${line.table}, a subtable of ${line.parent}`,
+      `table ${line.table}, a subtable of ${line.parent}`,
       `a key with ${SOURCE_KEY}… columns`,
       keyNames.join(', '),
     );
@@ -97,7 +97,7 @@ export function tableRule(
 /** The number of a batch, as `file` lines give it. */
 export function batchNumber(text: string | undefined, uri: string): bigint {
   if (text === undefined) return 0n;
-  if (!/^\d{1,18}$/.test(text)) throw mismatch(`dedupe: file ${uri}`, 'a batch of up to 18 digits', text);
+  if (!/^\d{1,18}$/.test(text)) throw mismatch(`file ${uri}`, 'a batch of up to 18 digits', text);
   return BigInt(text);
 }
 

@@ -36,7 +36,7 @@ export function newSpill(folder: string | undefined, memoryBytes: number): Spill
     try {
       return act();
     } catch (error) {
-      throw new UserError(`dedupe: cannot spill to ${directory}: ${messageOf(error)}`, { cause: error });
+      throw new UserError(`cannot spill to ${directory}: ${messageOf(error)}`, { cause: error });
     }
   };
   const open = (): number => {
@@ -104,7 +104,7 @@ export function newSpill(folder: string | undefined, memoryBytes: number): Spill
         const count = guard(() => readSync(file!, target, filled, wanted - filled, position + filled));
         if (count === 0)
           throw new UserError(
-            `dedupe: expected ${written} bytes spilled to ${directory}, found ${position + filled}`,
+            `expected ${written} bytes spilled to ${directory}, found ${position + filled}`,
           );
         filled += count;
       }

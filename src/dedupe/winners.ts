@@ -1,4 +1,4 @@
-import { UserError } from '../errors.ts';
+import { mismatch, UserError } from '../errors.ts';
 import { compareOrderValues, keyText, kindOf, orderValue } from '../wire/order.ts';
 import type { Row, TableLine } from '../wire/types.ts';
 import { type Arena, BATCH_ROWS, RECORD_BYTES, RECORDS, TABLE, VERSIONS, VOTES } from './arena.ts';
@@ -113,7 +113,7 @@ export function newWinners(arena: Arena, log: RowLog, options: WinnersOptions): 
 
   // Everything in the table moves to parts.
   const split = (level: number): Part[] => {
-    if (level > 9) throw new UserError('dedupe: too little memory for this many keys (see --memory)');
+    if (level > 9) throw new UserError('too little memory for this many keys (see --memory)');
     const target = Array.from({ length: PARTS }, newPart);
     dump((count) => scatter(target, level, passing, count, 'records'));
     return target;
@@ -296,16 +296,18 @@ function isSameRow(a: Row, b: Row, line: TableLine): boolean {
 
 function conflict(rule: TableRule, a: Row, b: Row): UserError {
   const key = rule.key.map(({ name }) => `${name} ${JSON.stringify(a[name])}`).join(', ');
-  const names = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter(
+  const differing = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter(
     (name) => JSON.stringify(a[name]) !== JSON.stringify(b[name]),
   );
-  const shown = names
+  const shown = differing
     .slice(0, 3)
     .map((name) => `${name} ${short(b[name])} and ${short(a[name])}`)
     .join('; ');
-  return new UserError(
-    `dedupe: table ${rule.table}: expected one row of key ${key}, found two that differ in ${shown}, with no order to choose between them: ` +
-      'the key may be too narrow (give key or order in the catalog, or --on-key-conflict last)',
+  const names = rule.key.map(({ name }) => name).join(', ');
+  return mismatch(
+    `table ${rule.table}`,
+    `one row per key (${names}) or an order to choose by`,
+    `different rows of ${key}: ${shown}; is the key too narrow? (key and order stand in the catalog; --on-key-conflict last takes the last row)`,
   );
 }
 
