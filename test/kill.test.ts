@@ -11,7 +11,7 @@ import { describe, test } from 'node:test';
 import { FEEDS, type FeedName } from '../src/demo/deliver.ts';
 import { command, type Outcome, shell } from './support/cli.ts';
 import { postgresServer } from './support/postgres.ts';
-import { type Random, random } from './support/random-drops.ts';
+import { type Random, random } from './support/random.ts';
 import { drop, scratch } from './support/scratch.ts';
 import { canonical, duckdbTables, postgresTables } from './support/targets.ts';
 

@@ -21,8 +21,8 @@ export const mergeFlags = {
     "what tables are called, from {table} {source} {feed} {integration} (default '{table}'; for stitch '{integration}__{table}')",
   ),
   nameCase: choice(
-    ['keep', 'lower'],
-    'the case of table and column names (default: lower for postgres, where unquoted names are lower case; keep for duckdb, where case does not matter)',
+    ['keep', 'lower', 'upper'],
+    'the case of table and column names (default: that of unquoted names: lower for postgres and redshift, upper for snowflake; keep where case does not matter)',
   ),
   deletes: choice(
     ['soft', 'hard'],
@@ -31,6 +31,9 @@ export const mergeFlags = {
   maxDelete: percent,
   allowGap: toggle('apply a stream that does not start at the cursor'),
   strictCounts: toggle('refuse a group of which other rows arrive than were read from its files'),
+  overwrite: toggle(
+    'zenoti: a monthly snapshot replaces rows that are there, too (default: it only brings back what is missing)',
+  ),
   vendorExact: toggle(
     "zenoti: the statements of the vendor's sample code to the letter, per logid; takes no dedupe before it",
   ),

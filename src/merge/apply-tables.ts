@@ -1,7 +1,8 @@
-/** The tables of one unit, inside its transaction: first what must change of their columns, then the merges. */
+/** The tables of one unit: first what must change of their columns, then, inside its transaction, the merges. */
 
-import { UserError } from '../errors.ts';
+import { mismatch, UserError } from '../errors.ts';
 import type { Engine } from './engine.ts';
+import { deleteFrom } from './forms.ts';
 import type { ColumnType } from './lattice.ts';
 import { type LedgerEntry, rememberTable } from './ledger.ts';
 import { append, deleteInsert, replace, upsert } from './modes.ts';
@@ -36,9 +37,18 @@ export interface ApplyTables {
   readonly flag: ((n: number) => string) | undefined;
 }
 
-/** Applies them, parents before their subtables. What the ledger is to say of each. */
-export async function applyTables(apply: ApplyTables): Promise<LedgerEntry[]> {
-  const { engine, naming, own, tables } = apply;
+/** A table whose columns fit by now, with what its statements are made of. */
+export interface Prepared {
+  readonly table: StagedTable;
+  readonly merge: Merge;
+}
+
+/**
+ * Makes the target's tables fit and creates the work tables; parents before their subtables. Idempotent, since it is
+ * not part of the transaction where an engine commits at every change of a table.
+ */
+export async function prepareTables(apply: ApplyTables): Promise<Prepared[]> {
+  const { engine, naming, tables } = apply;
   const { dialect } = engine;
   const sorted = [...tables].sort(
     (a, b) => Number(a.line.parent !== undefined) - Number(b.line.parent !== undefined),
@@ -53,19 +63,31 @@ export async function applyTables(apply: ApplyTables): Promise<LedgerEntry[]> {
     plans.set(table, plan);
   }
   const merged = sorted.filter((table) => !table.declaredOnly && !isIdle(table, sorted));
-  for (const table of merged) {
-    const guard = apply.flag === undefined ? undefined : engine.guard(apply.flag(table.n));
-    if (guard !== undefined && table.created)
-      await engine.run(`DELETE FROM ${table.stage} WHERE NOT ${guard}`);
-  }
   const merges = new Map<string, Merge>();
-  const entries: LedgerEntry[] = [];
+  const prepared: Prepared[] = [];
   for (const table of merged) {
+    checkRepeatable(table, apply);
     const merge = mergeOf(table, plans.get(table)!, apply, merges);
     merges.set(table.name, merge);
-    if (table.created && dialect.analyze !== undefined) await engine.run(dialect.analyze(table.stage));
+    prepared.push({ table, merge });
     await engine.run(`DROP TABLE IF EXISTS ${merge.work}`);
     await engine.run(createWork(merge.work, merge.key, dialect));
+  }
+  return prepared;
+}
+
+/** Merges the tables: nothing but changes of rows. What the ledger is to say of each. */
+export async function applyTables(apply: ApplyTables, prepared: readonly Prepared[]): Promise<LedgerEntry[]> {
+  const { engine, naming, own } = apply;
+  const { dialect } = engine;
+  const merges = new Map(prepared.map(({ table, merge }) => [table.name, merge]));
+  for (const { table, merge } of prepared) {
+    if (merge.guard !== undefined && table.created)
+      await engine.run(deleteFrom(table.stage, { when: `NOT ${merge.guard}` }, dialect));
+  }
+  const entries: LedgerEntry[] = [];
+  for (const { table, merge } of prepared) {
+    if (table.created && dialect.analyze !== undefined) await engine.run(dialect.analyze(table.stage));
     const body = async () => {
       const mode = modeOf(table);
       const parent =
@@ -98,6 +120,17 @@ export async function applyTables(apply: ApplyTables): Promise<LedgerEntry[]> {
     });
   }
   return entries;
+}
+
+// Without a transaction, what breaks off is done again from the start: that must not add its rows twice.
+function checkRepeatable(table: StagedTable, { engine, flag }: ApplyTables): void {
+  const { dialect } = engine;
+  if (dialect.begin !== '' || flag === undefined || modeOf(table) !== 'append') return;
+  throw mismatch(
+    `table ${table.name}`,
+    `a key to merge by, since ${dialect.name} has no transaction over several tables and appended rows would come twice when a run breaks off`,
+    'merge append',
+  );
 }
 
 // A subtable without rows in a unit that does not touch its parent.
@@ -179,6 +212,7 @@ function mergeOf(
     counts,
     wholeRows: plan.wholeRows,
     hardDeletes: options.deletes === 'hard',
+    onlyMissing: isSnapshot(apply.scope) && options.overwrite !== true,
     stopOnConflict: apply.feed !== 'stitch',
     maxDeletePercent: options.maxDelete ?? 50,
     guard: apply.flag === undefined ? undefined : engine.guard(apply.flag(table.n)),
@@ -200,6 +234,9 @@ function mergeOf(
   };
   return own_;
 }
+
+// Zenoti's monthly recovery copies lie in scopes of their own (feeds/zenoti.ts).
+const isSnapshot = (scope: string | undefined): boolean => scope?.startsWith('snapshot/') ?? false;
 
 // A subtable's copies of its parent's columns have the parent's types, so that they compare.
 function parentTypes(

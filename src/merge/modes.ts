@@ -4,6 +4,7 @@
  */
 
 import { ROW } from './engine.ts';
+import { deleteFrom, ONE_ROW } from './forms.ts';
 import {
   checkConflicts,
   checkLoss,
@@ -14,6 +15,7 @@ import {
   ids,
   insertWork,
   type Merge,
+  mergeWork,
   newestFirst,
   older,
   same,
@@ -46,7 +48,7 @@ export function upsert(merge: Merge): string[] {
     ...(hard === undefined
       ? []
       : [`WHEN ${deletes(hard, 's')} THEN CASE WHEN ${inTarget} THEN 'd' ELSE 'x' END`]),
-    `WHEN ${inTarget} THEN 'u'`,
+    `WHEN ${inTarget} THEN ${merge.onlyMissing ? `'n'` : `'u'`}`,
   ];
   return [
     ...checkNullKeys(merge),
@@ -57,13 +59,14 @@ export function upsert(merge: Merge): string[] {
     countWork(merge),
     ...(hard === undefined
       ? []
+      : [...checkLoss(merge, `${countOf(merge, `'d'`)} - ${countOf(merge, `'i'`)}`), ...buryWork(merge)]),
+    ...(dialect.mergesWork === true
+      ? [mergeWork(merge)]
       : [
-          ...checkLoss(merge, `${countOf(merge, `'d'`)} - ${countOf(merge, `'i'`)}`),
-          ...buryWork(merge),
-          deleteWork(merge, `'d'`),
+          ...(hard === undefined ? [] : [deleteWork(merge, `'d'`)]),
+          ...updateWork(merge),
+          insertWork(merge, `'i'`),
         ]),
-    ...updateWork(merge),
-    insertWork(merge, `'i'`),
   ];
 }
 
@@ -83,15 +86,23 @@ export function deleteInsert(merge: Merge): string[] {
   );
   const gone = flag === undefined ? 'FALSE' : deletes(flag, 's');
   // An update leaves columns alone that the file does not have; a key that the target has twice is healed.
-  const replaced = merge.wholeRows ? `'r'` : `CASE WHEN count(t.${key[0]!.id}) > 1 THEN 'r' ELSE 'u' END`;
+  const wholly = merge.wholeRows ? `'r'` : `CASE WHEN count(t.${key[0]!.id}) > 1 THEN 'r' ELSE 'u' END`;
+  const [replaced, removed] = merge.onlyMissing ? [`'n'`, `'n'`] : [wholly, `'d'`];
+  // Where rows of one file have no order, the last of a key is not known.
+  const stays = flag === undefined ? undefined : (of: string) => `NOT (${deletes(flag, of)})`;
   return [
     ...checkNullKeys(merge),
-    `INSERT INTO ${merge.work} SELECT s.${ROW}, CASE WHEN ${gone} THEN CASE WHEN count(t.${key[0]!.id}) > 0 THEN 'd' ELSE 'x' END WHEN count(t.${key[0]!.id}) = 0 THEN 'i' ELSE ${replaced} END, ${ids(key, 's.')} FROM ${staged} s LEFT JOIN ${merge.target} t ON ${same(key, 't', 's')} GROUP BY s.${ROW}, ${ids(key, 's.')}${flag === undefined ? '' : `, s.${flag.id}`}`,
+    ...(dialect.unorderedFiles === true ? checkConflicts(merge, stays) : []),
+    `INSERT INTO ${merge.work} SELECT s.${ROW}, CASE WHEN ${gone} THEN CASE WHEN count(t.${key[0]!.id}) > 0 THEN ${removed} ELSE 'x' END WHEN count(t.${key[0]!.id}) = 0 THEN 'i' ELSE ${replaced} END, ${ids(key, 's.')} FROM ${staged} s LEFT JOIN ${merge.target} t ON ${same(key, 't', 's')} GROUP BY s.${ROW}, ${ids(key, 's.')}${flag === undefined ? '' : `, s.${flag.id}`}`,
     ...analyzed(merge),
     countWork(merge),
-    deleteWork(merge, `'r', 'd'`),
-    ...(merge.wholeRows ? [] : updateWork(merge)),
-    insertWork(merge, `'i', 'r'`),
+    ...(dialect.mergesWork === true
+      ? [mergeWork(merge)]
+      : [
+          deleteWork(merge, `'r', 'd'`),
+          ...(merge.wholeRows ? [] : updateWork(merge)),
+          insertWork(merge, `'i', 'r'`),
+        ]),
   ];
 }
 
@@ -101,12 +112,12 @@ export function deleteInsert(merge: Merge): string[] {
  */
 export function replace(merge: Merge): string[] {
   const { key, target } = merge;
-  const empty = `DELETE FROM ${target}${where(merge.guard)}`;
+  const empty = deleteFrom(target, { when: merge.guard }, merge.dialect);
   const total = `(SELECT count(*) FROM ${target})`;
   if (merge.source === undefined) {
     return [
       ...checkLoss(merge, total),
-      `INSERT INTO ${merge.counts} SELECT ${merge.n}, 0, 0, ${total}${where(merge.guard)}`,
+      `INSERT INTO ${merge.counts} SELECT ${merge.n}, 0, 0, ${total} FROM ${ONE_ROW}${where(merge.guard)}`,
       empty,
     ];
   }
@@ -114,7 +125,7 @@ export function replace(merge: Merge): string[] {
     const staged = `(SELECT count(*) FROM ${merge.source} s)`;
     return [
       ...checkLoss(merge, `${total} - ${staged}`),
-      `INSERT INTO ${merge.counts} SELECT ${merge.n}, ${staged}, 0, ${total}${where(merge.guard)}`,
+      `INSERT INTO ${merge.counts} SELECT ${merge.n}, ${staged}, 0, ${total} FROM ${ONE_ROW}${where(merge.guard)}`,
       empty,
       `INSERT INTO ${target} (${ids(merge.columns)}) SELECT ${ids(merge.columns, 's.')} FROM ${merge.source} s`,
     ];
@@ -127,7 +138,7 @@ export function replace(merge: Merge): string[] {
   return [
     ...checkNullKeys(merge),
     ...checkConflicts(merge),
-    `INSERT INTO ${merge.work} SELECT s.${ROW}, CASE WHEN EXISTS (SELECT 1 FROM ${target} t WHERE ${same(key, 't', 's')}) THEN 'u' ELSE 'i' END, ${ids(key, 's.')} FROM ${staged} s${where(hard === undefined ? undefined : `NOT (${deletes(hard, 's')})`)}`,
+    `INSERT INTO ${merge.work} SELECT s.${ROW}, CASE WHEN count(t.${key[0]!.id}) > 0 THEN 'u' ELSE 'i' END, ${ids(key, 's.')} FROM ${staged} s LEFT JOIN ${target} t ON ${same(key, 't', 's')}${where(hard === undefined ? undefined : `NOT (${deletes(hard, 's')})`)} GROUP BY s.${ROW}, ${ids(key, 's.')}`,
     ...analyzed(merge),
     ...checkLoss(merge, `${lost} - ${countOf(merge, `'i'`)}`),
     countWork(merge, lost),

@@ -1,4 +1,5 @@
 import type { Catalog } from '../catalog.ts';
+import type { NameCase } from './names.ts';
 
 /** The options that `load` and `to-sql` share; the names are those of the flags. */
 export interface MergeOptions {
@@ -7,8 +8,8 @@ export interface MergeOptions {
   readonly schema?: string;
   /** Default: `{table}`; for stitch `{integration}__{table}`. */
   readonly targetName?: string;
-  /** Default: `lower` for postgres, `keep` for duckdb. */
-  readonly nameCase?: 'keep' | 'lower';
+  /** Default: the dialect's. */
+  readonly nameCase?: NameCase;
   /** Default: `soft`: a deleted row stays, with its delete flag. */
   readonly deletes?: 'soft' | 'hard';
   /** Percent of a table's rows a full delivery or hard deletes may take away. Default: 50. */
@@ -17,6 +18,8 @@ export interface MergeOptions {
   readonly allowGap?: boolean;
   /** Refuse a group of which fewer or more rows arrived than were read from its files. */
   readonly strictCounts?: boolean;
+  /** Zenoti's snapshots: replace rows that the target has, too; default: insert only what is missing. */
+  readonly overwrite?: boolean;
   /** Zenoti: the statements of its sample code, per logid, to the letter. */
   readonly vendorExact?: boolean;
 }

@@ -2,6 +2,7 @@
 
 import type { Dialect } from '../dialects/dialect.ts';
 import { BATCH, ROW, SHAPE } from './engine.ts';
+import { createStageTable, deleteFrom } from './forms.ts';
 import type { ColumnType } from './lattice.ts';
 
 /** A column that is staged, as the target has it. */
@@ -42,6 +43,8 @@ export interface Merge {
   /** The staged rows hold every column that the target has. */
   readonly wholeRows: boolean;
   readonly hardDeletes: boolean;
+  /** A recovery copy: rows whose key the target has change nothing. */
+  readonly onlyMissing: boolean;
   readonly stopOnConflict: boolean;
   readonly maxDeletePercent: number;
   /** What holds where a statement may change anything at all; undefined: it does. */
@@ -115,13 +118,18 @@ export function winners(
  * `r` replaces the rows of its key, `d` deletes, `x` would delete what is not there, `n` does nothing.
  */
 export function createWork(work: string, key: readonly MergeColumn[], dialect: Dialect): string {
-  const columns = key.map(({ id, type }) => `, ${id} ${dialect.type(type)}`).join('');
-  return `CREATE TEMPORARY TABLE ${work} (${ROW} ${dialect.type('bigint')}, _brigade_action ${dialect.type('text')}${columns})`;
+  const columns = key.map(({ id, type }) => `${id} ${dialect.type(type)}`);
+  return createStageTable(
+    work,
+    [`${ROW} ${dialect.type('bigint')}`, `_brigade_action ${dialect.type('text')}`, ...columns],
+    dialect,
+  );
 }
 
 export function createCounts(counts: string, dialect: Dialect): string {
   const bigint = dialect.type('bigint');
-  return `CREATE TEMPORARY TABLE ${counts} (n ${bigint}, inserted ${bigint}, updated ${bigint}, deleted ${bigint})`;
+  const columns = ['n', 'inserted', 'updated', 'deleted'].map((name) => `${name} ${bigint}`);
+  return createStageTable(counts, columns, dialect);
 }
 
 /** Notes what the actions of the work table come to. */
@@ -138,7 +146,9 @@ export function insertWork(merge: Merge, actions: string): string {
 
 /** Deletes the target's rows whose key has one of these actions. */
 export function deleteWork(merge: Merge, actions: string): string {
-  return `DELETE FROM ${merge.target} AS t WHERE EXISTS (SELECT 1 FROM ${merge.work} w WHERE w._brigade_action IN (${actions}) AND ${same(merge.key, 'w', 't')})`;
+  const from = `${merge.work} w`;
+  const on = (t: string) => `w._brigade_action IN (${actions}) AND ${same(merge.key, 'w', t)}`;
+  return deleteFrom(merge.target, { from, on }, merge.dialect);
 }
 
 /** Updates the target's rows whose key has the action `u`; a column that a staged row does not have keeps its value. */
@@ -154,6 +164,24 @@ export function updateWork(merge: Merge): string[] {
   ];
 }
 
+/** What `deleteWork`, `updateWork` and `insertWork` do, in one statement: a key that is replaced is updated. */
+export function mergeWork(merge: Merge): string {
+  const { columns, key, target } = merge;
+  const changed = columns.filter((column) => !key.some(({ id }) => id === column.id));
+  const sets = changed.map(({ id, shapes }) =>
+    shapes === undefined
+      ? `${id} = s.${id}`
+      : `${id} = CASE WHEN s.${SHAPE} IN (${shapes.join(', ')}) THEN s.${id} ELSE t.${id} END`,
+  );
+  const source = `(SELECT x.*, w._brigade_action FROM ${merge.source} x JOIN ${merge.work} w ON w.${ROW} = x.${ROW} WHERE w._brigade_action IN ('i', 'u', 'r', 'd')) s`;
+  return [
+    `MERGE INTO ${target} t USING ${source} ON ${same(key, 't', 's')}`,
+    `WHEN MATCHED AND s._brigade_action = 'd' THEN DELETE`,
+    ...(sets.length === 0 ? [] : [`WHEN MATCHED THEN UPDATE SET ${sets.join(', ')}`]),
+    `WHEN NOT MATCHED AND s._brigade_action IN ('i', 'r') THEN INSERT (${ids(columns)}) VALUES (${ids(columns, 's.')})`,
+  ].join(' ');
+}
+
 /** Fails if a key column holds NULL. */
 export function checkNullKeys(merge: Merge): string[] {
   return merge.key.map(({ id, name }) => {
@@ -167,9 +195,12 @@ export function checkNullKeys(merge: Merge): string[] {
   });
 }
 
-/** Fails if one batch holds two different rows of a key and nothing says which is the newer one. */
-export function checkConflicts(merge: Merge): string[] {
-  if (!merge.stopOnConflict || merge.order.length > 0) return [];
+/**
+ * Fails if one batch holds two different rows of a key and nothing says which is the newer one. `among`: only of
+ * the rows for which it holds.
+ */
+export function checkConflicts(merge: Merge, among?: (of: string) => string): string[] {
+  if (!merge.stopOnConflict || (merge.order.length > 0 && merge.dialect.unorderedFiles !== true)) return [];
   const { dialect, key } = merge;
   const rest = merge.columns.filter((column) => !key.some(({ id }) => id === column.id));
   if (rest.length === 0) return [];
@@ -177,8 +208,13 @@ export function checkConflicts(merge: Merge): string[] {
   const example = key
     .map(({ id, name }) => `${dialect.literal(`${name} `)} || CAST(c.${id} AS ${text})`)
     .join(` || ', ' || `);
-  const doubled = `SELECT x.${BATCH}, ${ids(key, 'x.')} FROM ${merge.source} x GROUP BY x.${BATCH}, ${ids(key, 'x.')} HAVING count(*) > 1`;
-  const different = `SELECT ${ids(key, 's.')} FROM ${merge.source} s JOIN (${doubled}) d ON d.${BATCH} = s.${BATCH} AND ${same(key, 'd', 's')} GROUP BY s.${BATCH}, ${ids(key, 's.')} HAVING count(DISTINCT ${dialect.rowText(rest.map(({ id }) => `s.${id}`))}) > 1`;
+  const ties = [...new Set(merge.order.filter((column) => !key.includes(column)).map(({ id }) => id))];
+  const doubled = `SELECT x.${BATCH}, ${ids(key, 'x.')} FROM ${merge.source} x${where(among?.('x'))} GROUP BY x.${BATCH}, ${ids(key, 'x.')} HAVING count(*) > 1`;
+  const byOrder = ties.map((id) => `, s.${id}`).join('');
+  const different = `SELECT ${ids(key, 's.')} FROM ${merge.source} s JOIN (${doubled}) d ON d.${BATCH} = s.${BATCH} AND ${same(key, 'd', 's')}${where(among?.('s'))} GROUP BY s.${BATCH}, ${ids(key, 's.')}${byOrder} HAVING count(DISTINCT ${dialect.rowText(
+    rest.map(({ id }) => `s.${id}`),
+    rest.map(({ type }) => type),
+  )}) > 1`;
   const message = dialect.literal(
     `table ${merge.table}: expected one row per key (${key.map(({ name }) => name).join(', ')}) or an order to choose by, found different rows of `,
   );
