@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ColumnType } from '../merge/lattice.ts';
+import type { NameCase } from '../merge/names.ts';
 
 /** A column as a table of the target has it. */
 export interface TargetColumn {
@@ -28,7 +29,7 @@ export interface Dialect {
   readonly name: string;
   /** What tables go into when nothing else was said. */
   readonly schema: string;
-  readonly nameCase: 'keep' | 'lower';
+  readonly nameCase: NameCase;
   /** Whether two names that differ in case only are the same name. */
   readonly foldsCase: boolean;
   /** Bytes of UTF-8 an identifier may have. */
@@ -36,8 +37,22 @@ export interface Dialect {
   /** Digits a decimal may have; `unlimitedDecimal`: whether there is one without limits. */
   readonly maxDecimalDigits: number;
   readonly unlimitedDecimal: boolean;
-  /** Whether CREATE and ALTER TABLE can be rolled back, so that they belong into the transaction. */
+  /** Whether CREATE and ALTER TABLE can be rolled back, so that they belong into the transaction; else they come before it. */
   readonly transactionalDdl: boolean;
+  /** Stages are tables like any other, since there are no temporary ones. */
+  readonly permanentStages?: true;
+  /** Rows of a file that an engine reads by itself have no order it would tell: what only their order decides is an error. */
+  readonly unorderedFiles?: true;
+  /** One MERGE carries out what the work table says; else a DELETE, an UPDATE and an INSERT do. */
+  readonly mergesWork?: true;
+  /** How rows are deleted: `alias`: the target has an alias (the default); `bare`: it cannot have one; `merge`: by MERGE, since a DELETE takes no subquery. */
+  readonly deletes?: 'alias' | 'bare' | 'merge';
+  /** The present instant, where CURRENT_TIMESTAMP is not it. */
+  readonly now?: string;
+  /** What CREATE TABLE says of a key; undefined: nothing. Default: `PRIMARY KEY (…)`. */
+  primaryKey?(columns: string): string | undefined;
+  /** Text without the zeros at its beginning. Default: `ltrim(…, '0')`. */
+  withoutZeros?(expression: string): string;
   identifier(name: string): string;
   literal(text: string): string;
   /** The engine's name of a type. */
@@ -51,13 +66,17 @@ export interface Dialect {
   /** An order for text that does not depend on the database's settings. */
   bytewise(expression: string): string;
   /** A text equal for equal rows and different for different ones. */
-  rowText(expressions: readonly string[]): string;
+  rowText(expressions: readonly string[], types: readonly ColumnType[]): string;
   /** A statement that fails with the message that `query` (one row, one text column) yields, unless it is NULL. */
   check(query: string): string;
+  /** A statement that fails with a message, where `check` relies on something that may not be there yet. */
+  failure?(message: string): string;
   /** The first statement of the transaction: nobody else merges into this schema until its end. */
   lock?(schema: string): string;
   /** Tells the planner of a filled stage. */
   analyze?(table: string): string;
+  /** Tables of its own that it needs, one statement each; said once, before everything else is created. */
+  prepare?(schema: string): readonly string[];
   /** An index that merging into a table needs to cost no more than what changes. */
   keyIndex?(table: string, name: string, columns: readonly string[]): string;
   createSchema(schema: string): string;

@@ -10,7 +10,7 @@ import {
   isControl,
   type TableLine,
 } from '../wire/types.ts';
-import { applyTables } from './apply-tables.ts';
+import { applyTables, type Prepared, prepareTables } from './apply-tables.ts';
 import { checkCounts, checkKeys } from './checks.ts';
 import type { Engine } from './engine.ts';
 import {
@@ -74,12 +74,13 @@ export function createApply(
     await engine.open();
     for (const statement of dialect.session) await engine.run(statement);
     // Two at once would collide on CREATE TABLE IF NOT EXISTS.
-    await begin();
+    if (dialect.transactionalDdl) await begin();
     if (options.schema !== undefined && (await engine.hasSchema()) !== true) {
       await engine.run(dialect.createSchema(options.schema));
     }
+    for (const statement of dialect.prepare?.(naming.schema) ?? []) await engine.run(statement);
     for (const statement of createOwnTables(own, dialect)) await engine.run(statement);
-    await engine.run(dialect.commit);
+    if (dialect.transactionalDdl) await engine.run(dialect.commit);
   }
 
   async function begin(): Promise<void> {
@@ -147,6 +148,12 @@ export function createApply(
 
     await engine.run(`DROP TABLE IF EXISTS ${counts}`);
     await engine.run(createCounts(counts, dialect));
+    const flag = group === undefined ? undefined : flagOf;
+    const { feed: feedName, source, scope } = place();
+    const all = [...current.tables.values()];
+    const work = { engine, naming, own, counts, options, feed: feedName, source, scope, tables: all, flag };
+    let prepared: Prepared[] = [];
+    if (!dialect.transactionalDdl) prepared = await prepareTables(work);
     await begin();
     if (group !== undefined) {
       if (options.allowGap !== true) await engine.run(checkCursor(group, own, dialect));
@@ -158,21 +165,8 @@ export function createApply(
         })),
       );
     }
-    const flag = group === undefined ? undefined : flagOf;
-    const { feed: feedName, source, scope } = place();
-    const all = [...current.tables.values()];
-    const entries = await applyTables({
-      engine,
-      naming,
-      own,
-      counts,
-      options,
-      feed: feedName,
-      source,
-      scope,
-      tables: all,
-      flag,
-    });
+    if (dialect.transactionalDdl) prepared = await prepareTables(work);
+    const entries = await applyTables(work, prepared);
     const applied = group === undefined || (await record(group, entries, whole(current, tables)));
     for (const line of ddl) await engine.run(insertDdl(line, feed?.source ?? '', own, dialect));
     const sums = await engine.rows(selectCounts(whole(current, tables).read));

@@ -2,6 +2,7 @@
 
 import type { Dialect } from '../dialects/dialect.ts';
 import type { DdlLine } from '../wire/types.ts';
+import { now, ONE_ROW, primaryKey } from './forms.ts';
 import { type Naming, qualified } from './names.ts';
 import type { OwnTables } from './statement.ts';
 
@@ -12,12 +13,9 @@ export const DDL = 'brigade_ddl';
 export const TOMBSTONES = 'brigade_tombstone';
 
 export function ownTables(naming: Pick<Naming, 'dialect' | 'schema'>): OwnTables {
-  return {
-    ledger: qualified(LEDGER, naming),
-    table: qualified(TABLES, naming),
-    ddl: qualified(DDL, naming),
-    tombstone: qualified(TOMBSTONES, naming),
-  };
+  const isUpper = naming.dialect.nameCase === 'upper';
+  const own = (name: string) => qualified(isUpper ? name.toUpperCase() : name, naming);
+  return { ledger: own(LEDGER), table: own(TABLES), ddl: own(DDL), tombstone: own(TOMBSTONES) };
 }
 
 /** Creates our tables where they are missing. */
@@ -27,19 +25,19 @@ export function createOwnTables(own: OwnTables, dialect: Dialect): string[] {
   return [
     table(
       own.ledger,
-      `feed ${text}, source ${text} NOT NULL, scope ${text} NOT NULL, group_id ${text} NOT NULL, table_name ${text} NOT NULL, files ${bigint}, rows_read ${bigint}, inserted ${bigint}, updated ${bigint}, deleted ${bigint}, rejected ${bigint}, digest ${text}, tool_version ${text}, merge_key ${text}, merge_mode ${text}, applied_at ${instant}, PRIMARY KEY (source, scope, group_id, table_name)`,
+      `feed ${text}, source ${text} NOT NULL, scope ${text} NOT NULL, group_id ${text} NOT NULL, table_name ${text} NOT NULL, files ${bigint}, rows_read ${bigint}, inserted ${bigint}, updated ${bigint}, deleted ${bigint}, rejected ${bigint}, digest ${text}, tool_version ${text}, merge_key ${text}, merge_mode ${text}, applied_at ${instant}${primaryKey('source, scope, group_id, table_name', dialect)}`,
     ),
     table(
       own.table,
-      `target ${text} NOT NULL, table_name ${text} NOT NULL, source ${text}, merge_key ${text}, merge_mode ${text}, parent ${text}, version ${bigint}, PRIMARY KEY (target)`,
+      `target ${text} NOT NULL, table_name ${text} NOT NULL, source ${text}, merge_key ${text}, merge_mode ${text}, parent ${text}, version ${bigint}${primaryKey('target', dialect)}`,
     ),
     table(
       own.ddl,
-      `source ${text} NOT NULL, uri ${text} NOT NULL, etag ${text} NOT NULL, modified ${text}, applied_at ${instant}, PRIMARY KEY (source, uri, etag)`,
+      `source ${text} NOT NULL, uri ${text} NOT NULL, etag ${text} NOT NULL, modified ${text}, applied_at ${instant}${primaryKey('source, uri, etag', dialect)}`,
     ),
     table(
       own.tombstone,
-      `target ${text} NOT NULL, key_text ${text} NOT NULL, order_text ${text}, deleted_at ${instant}, PRIMARY KEY (target, key_text)`,
+      `target ${text} NOT NULL, key_text ${text} NOT NULL, order_text ${text}, deleted_at ${instant}${primaryKey('target, key_text', dialect)}`,
     ),
   ];
 }
@@ -70,8 +68,10 @@ export interface LedgerEntry {
 
 // Group ids are whole numbers of any size, or dates: of equal length after leading zeros are gone, text order is
 // their order. (Vendors' ids; `9 < 10`.)
-const newestFirst = (dialect: Dialect) =>
-  `length(ltrim(group_id, '0')) DESC, ${dialect.bytewise(`ltrim(group_id, '0')`)} DESC`;
+function newestFirst(dialect: Dialect): string {
+  const digits = dialect.withoutZeros?.('group_id') ?? `ltrim(group_id, '0')`;
+  return `length(${digits}) DESC, ${dialect.bytewise(digits)} DESC`;
+}
 
 /** The same order for ids at hand. */
 export function compareGroups(a: string, b: string): number {
@@ -141,7 +141,7 @@ export function insertLedger(
     quote(toolVersion),
     quote(entry.key?.join(',')),
     quote(entry.mode),
-    'CURRENT_TIMESTAMP',
+    now(dialect),
   ];
   return `INSERT INTO ${own.ledger} (${columns}) SELECT ${values.join(', ')} FROM (SELECT ${sum('inserted')} AS inserted, ${sum('updated')} AS updated, ${sum('deleted')} AS deleted FROM ${counts} c${of}) q${guard === undefined ? '' : ` WHERE ${guard}`}`;
 }
@@ -153,7 +153,7 @@ export function insertDdl(line: DdlLine, source: string, own: OwnTables, dialect
     string,
     string,
   ];
-  return `INSERT INTO ${own.ddl} (source, uri, etag, modified, applied_at) SELECT ${from}, ${uri}, ${etag}, ${dialect.literal(line.modified)}, CURRENT_TIMESTAMP WHERE NOT EXISTS (SELECT 1 FROM ${own.ddl} WHERE source = ${from} AND uri = ${uri} AND etag = ${etag})`;
+  return `INSERT INTO ${own.ddl} (source, uri, etag, modified, applied_at) SELECT ${from}, ${uri}, ${etag}, ${dialect.literal(line.modified)}, ${now(dialect)} FROM ${ONE_ROW} WHERE NOT EXISTS (SELECT 1 FROM ${own.ddl} WHERE source = ${from} AND uri = ${uri} AND etag = ${etag})`;
 }
 
 /** What is kept of a table: how it is merged. */
@@ -176,7 +176,7 @@ export function rememberTable(entry: TableEntry, own: OwnTables, dialect: Dialec
     dialect.check(
       `SELECT ${quote(`table ${entry.table}: expected the merge used so far, `)} || ${before} || ${quote(`, found ${entry.mode} by ${key}: a changed catalog needs brigade reload`)} FROM ${own.table} WHERE ${is} AND (coalesce(merge_mode, '') <> ${quote(entry.mode)} OR coalesce(merge_key, '') <> ${quote(key)})`,
     ),
-    `INSERT INTO ${own.table} (target, table_name, source, merge_key, merge_mode, parent) SELECT ${quote(entry.target)}, ${quote(entry.table)}, ${quote(entry.source)}, ${quote(key)}, ${quote(entry.mode)}, ${entry.parent === undefined ? 'NULL' : quote(entry.parent)} WHERE NOT EXISTS (SELECT 1 FROM ${own.table} WHERE ${is})`,
+    `INSERT INTO ${own.table} (target, table_name, source, merge_key, merge_mode, parent) SELECT ${quote(entry.target)}, ${quote(entry.table)}, ${quote(entry.source)}, ${quote(key)}, ${quote(entry.mode)}, ${entry.parent === undefined ? 'NULL' : quote(entry.parent)} FROM ${ONE_ROW} WHERE NOT EXISTS (SELECT 1 FROM ${own.table} WHERE ${is})`,
   ];
 }
 

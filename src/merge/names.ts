@@ -1,13 +1,16 @@
 import type { Dialect } from '../dialects/dialect.ts';
 import { mismatch } from '../errors.ts';
 
+/** What becomes of the case of names. */
+export type NameCase = 'keep' | 'lower' | 'upper';
+
 /** How the target calls things. */
 export interface Naming {
   readonly dialect: Dialect;
   readonly schema: string;
   /** `{table}`, `{source}`, `{feed}`, `{integration}` (the scope up to its last `/`). */
   readonly template: string | undefined;
-  readonly nameCase: 'keep' | 'lower';
+  readonly nameCase: NameCase;
 }
 
 /** Where a table stands in its stream. */
@@ -41,7 +44,8 @@ export function targetName(table: string, place: Place, naming: Naming): string 
 
 /** What the target calls a column. */
 export function columnName(name: string, naming: Pick<Naming, 'nameCase'>): string {
-  return naming.nameCase === 'lower' ? name.toLowerCase() : name;
+  if (naming.nameCase === 'keep') return name;
+  return naming.nameCase === 'lower' ? name.toLowerCase() : name.toUpperCase();
 }
 
 /** A name of the target, qualified and quoted. */

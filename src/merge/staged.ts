@@ -14,7 +14,7 @@ import {
   observe,
   observedType,
 } from './lattice.ts';
-import { columnName } from './names.ts';
+import { columnName, type NameCase } from './names.ts';
 
 export interface StagedColumn {
   readonly name: string;
@@ -94,7 +94,7 @@ export function addShape(
   table: StagedTable,
   columns: readonly Column[],
   dialect: Dialect,
-  nameCase: 'keep' | 'lower',
+  nameCase: NameCase,
 ): { shape: Shape; change: StageChange } {
   const index = table.shapes++;
   const add: StagedColumn[] = [];

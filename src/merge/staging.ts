@@ -4,6 +4,8 @@ import { mismatch } from '../errors.ts';
 import { feedOf } from '../feeds/index.ts';
 import type { Column, FileLine, Run, TableLine } from '../wire/types.ts';
 import { BATCH, type CsvForm, type Engine, type Fill, ROW, SHAPE } from './engine.ts';
+import { createStageTable } from './forms.ts';
+import type { NameCase } from './names.ts';
 import {
   addShape,
   checkMembers,
@@ -44,7 +46,7 @@ export interface Staging {
   clear(): void;
 }
 
-export function createStaging(engine: Engine, nameCase: 'keep' | 'lower'): Staging {
+export function createStaging(engine: Engine, nameCase: NameCase): Staging {
   const { dialect } = engine;
   // Runs share their table's columns as one object, so a shape is found without comparing.
   let shapes = new Map<readonly Column[], Map<string, Shape>>();
@@ -69,7 +71,7 @@ export function createStaging(engine: Engine, nameCase: 'keep' | 'lower'): Stagi
       (column) => `${dialect.identifier(column.target)} ${dialect.type(stageType(column))}`,
     );
     await engine.run(`DROP TABLE IF EXISTS ${table.stage}`);
-    await engine.run(`CREATE TEMPORARY TABLE ${table.stage} (${[...own, ...columns].join(', ')})`);
+    await engine.run(createStageTable(table.stage, [...own, ...columns], dialect));
     table.created = true;
   }
 

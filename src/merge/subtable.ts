@@ -5,6 +5,7 @@
  */
 
 import { ROW } from './engine.ts';
+import { deleteFrom, ONE_ROW } from './forms.ts';
 import { analyzed } from './modes.ts';
 import {
   comparable,
@@ -65,10 +66,11 @@ export function subtable(merge: Subtable): string[] {
     statements.push(...analyzed(merge));
   }
   const gone = merge.full ? undefined : goneRows(merge, parentColumns);
-  const doomed = `(SELECT count(*) FROM ${target} t${where(gone, merge.guard)})`;
+  const isGone = gone === undefined ? undefined : `EXISTS (SELECT 1 FROM ${gone.from} WHERE ${gone.on('t')})`;
+  const doomed = `(SELECT count(*) FROM ${target} t${where(isGone, merge.guard)})`;
   statements.push(
-    `INSERT INTO ${merge.counts} SELECT ${merge.n}, (SELECT count(*) FROM ${merge.work} w), 0, ${doomed}${where(merge.guard)}`,
-    `DELETE FROM ${target} AS t${where(gone, merge.guard)}`,
+    `INSERT INTO ${merge.counts} SELECT ${merge.n}, (SELECT count(*) FROM ${merge.work} w), 0, ${doomed} FROM ${ONE_ROW}${where(merge.guard)}`,
+    deleteFrom(target, { ...gone, when: merge.guard }, merge.dialect),
   );
   if (merge.source !== undefined) statements.push(insertWork(merge, `'i', 'o'`));
   return statements;
@@ -80,8 +82,12 @@ export function forsaken(
   target: string,
   columns: readonly { id: string; parent: string }[],
 ): string {
-  const keys = columns.map(({ id, parent }) => `t.${id} = w.${parent}`).join(' AND ');
-  return `DELETE FROM ${target} AS t WHERE EXISTS (SELECT 1 FROM ${merge.work} w WHERE w._brigade_action IN ('i', 'u', 'r', 'd') AND ${keys})`;
+  const on = (t: string) =>
+    [
+      `w._brigade_action IN ('i', 'u', 'r', 'd')`,
+      ...columns.map(({ id, parent }) => `${t}.${id} = w.${parent}`),
+    ].join(' AND ');
+  return deleteFrom(target, { from: `${merge.work} w`, on }, merge.dialect);
 }
 
 // Rows of parents that live (action i, u, r), of the same version.
@@ -129,13 +135,19 @@ function rowKeyOf(
   return [{ id: ROW, name: ROW, type: 'bigint', shapes: undefined }];
 }
 
-function goneRows(merge: Subtable, parentColumns: readonly MergeColumn[] | undefined): string {
-  const own = `SELECT ${ids(merge.key, 'w.')} FROM ${merge.work} w WHERE w._brigade_action = 'o'`;
+function goneRows(
+  merge: Subtable,
+  parentColumns: readonly MergeColumn[] | undefined,
+): { from: string; on: (t: string) => string } {
+  const named = (columns: readonly MergeColumn[]) =>
+    columns.map(({ id }, i) => `w.${id} AS k${i}`).join(', ');
+  const own = `SELECT ${named(merge.key)} FROM ${merge.work} w WHERE w._brigade_action = 'o'`;
   const changed =
     parentColumns === undefined
       ? undefined
-      : `SELECT ${ids(parentColumns, 'w.')} FROM ${merge.parent!.work} w WHERE w._brigade_action IN ('i', 'u', 'r', 'd')`;
-  const names = merge.key.map((_, i) => `k${i}`);
-  const keys = merge.key.map(({ id }, i) => `g.k${i} = t.${id}`).join(' AND ');
-  return `EXISTS (SELECT 1 FROM (${changed === undefined ? own : `${own} UNION ALL ${changed}`}) g(${names.join(', ')}) WHERE ${keys})`;
+      : `SELECT ${named(parentColumns)} FROM ${merge.parent!.work} w WHERE w._brigade_action IN ('i', 'u', 'r', 'd')`;
+  return {
+    from: `(${changed === undefined ? own : `${own} UNION ALL ${changed}`}) g`,
+    on: (t) => merge.key.map(({ id }, i) => `g.k${i} = ${t}.${id}`).join(' AND '),
+  };
 }

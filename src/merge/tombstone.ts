@@ -1,5 +1,6 @@
 /** The keys that were deleted for good, so that an older version arriving late does not bring them back. */
 
+import { deleteFrom, now } from './forms.ts';
 import { comparable, type Merge } from './statement.ts';
 
 function keyText(merge: Merge, of: string): string {
@@ -31,8 +32,10 @@ export function buryWork(merge: Merge): string[] {
   const { dialect } = merge;
   const target = dialect.literal(merge.targetName);
   const text = dialect.type('text');
+  const on = (t: string) =>
+    `${t}.target = ${target} AND w._brigade_action IN ('d', 'x', 'i', 'u') AND ${t}.key_text = ${keyText(merge, 'w')}`;
   return [
-    `DELETE FROM ${merge.own.tombstone} AS z WHERE z.target = ${target} AND EXISTS (SELECT 1 FROM ${merge.work} w WHERE w._brigade_action IN ('d', 'x', 'i', 'u') AND z.key_text = ${keyText(merge, 'w')})`,
-    `INSERT INTO ${merge.own.tombstone} (target, key_text, order_text, deleted_at) SELECT ${target}, ${keyText(merge, 'w')}, CAST(s.${first.id} AS ${text}), CURRENT_TIMESTAMP FROM ${merge.work} w JOIN ${merge.source} s ON s._brigade_row = w._brigade_row WHERE w._brigade_action IN ('d', 'x')`,
+    deleteFrom(merge.own.tombstone, { from: `${merge.work} w`, on }, dialect),
+    `INSERT INTO ${merge.own.tombstone} (target, key_text, order_text, deleted_at) SELECT ${target}, ${keyText(merge, 'w')}, CAST(s.${first.id} AS ${text}), ${now(dialect)} FROM ${merge.work} w JOIN ${merge.source} s ON s._brigade_row = w._brigade_row WHERE w._brigade_action IN ('d', 'x')`,
   ];
 }

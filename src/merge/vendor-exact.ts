@@ -4,6 +4,7 @@
  */
 
 import type { MergeMode } from '../wire/types.ts';
+import { deleteFrom } from './forms.ts';
 import { ids, type Merge, same } from './statement.ts';
 
 export function vendorExact(merge: Merge, mode: MergeMode, batches: readonly string[]): string[] {
@@ -19,7 +20,11 @@ export function vendorExact(merge: Merge, mode: MergeMode, batches: readonly str
           ? `s.${flag.id} = ${value === 1 ? 'TRUE' : 'FALSE'}`
           : `s.${flag.id} = ${value}`;
       return [
-        `DELETE FROM ${target} AS t WHERE EXISTS (SELECT 1 FROM ${stage} s WHERE ${is(1)} AND ${same(key, 's', 't')})`,
+        deleteFrom(
+          target,
+          { from: `${stage} s`, on: (t) => `${is(1)} AND ${same(key, 's', t)}` },
+          merge.dialect,
+        ),
         insert(is(0)),
       ];
     }

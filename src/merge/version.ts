@@ -1,5 +1,6 @@
 /** Tables whose rows carry a version of the whole table: only the greatest lives. */
 
+import { deleteFrom } from './forms.ts';
 import type { Merge } from './statement.ts';
 
 const known = (merge: Merge) =>
@@ -16,11 +17,17 @@ export function liveVersion(merge: Merge, of: string): string | undefined {
 /** A newer version empties the table of what older ones left, and is noted. Before the work table is filled. */
 export function dropOldVersions(merge: Merge): string[] {
   if (merge.version === undefined || merge.source === undefined) return [];
+  const { dialect, own, version } = merge;
   const newer = `${staged(merge)} > ${known(merge)}`;
-  const old = `coalesce(t.${merge.version.id}, 0) < ${staged(merge)} AND ${newer}`;
+  const old = `coalesce(t.${version.id}, 0) < ${staged(merge)} AND ${newer}`;
+  const from = `(SELECT ${staged(merge)} AS staged, ${known(merge)} AS known) v`;
+  const on = (t: string) => `coalesce(${t}.${version.id}, 0) < v.staged AND v.staged > v.known`;
+  const isOurs = `target = ${dialect.literal(merge.targetName)}`;
   return [
     `INSERT INTO ${merge.counts} SELECT ${merge.n}, 0, 0, count(*) FROM ${merge.target} t WHERE ${old}`,
-    `DELETE FROM ${merge.target} AS t WHERE ${old}`,
-    `UPDATE ${merge.own.table} SET version = ${staged(merge)} WHERE target = ${merge.dialect.literal(merge.targetName)} AND ${staged(merge)} > coalesce(version, -1)`,
+    deleteFrom(merge.target, { from, on }, dialect),
+    dialect.deletes === 'merge'
+      ? `MERGE INTO ${own.table} t USING ${from} ON t.${isOurs} WHEN MATCHED AND v.staged > coalesce(t.version, -1) THEN UPDATE SET version = v.staged`
+      : `UPDATE ${own.table} SET version = ${staged(merge)} WHERE ${isOurs} AND ${staged(merge)} > coalesce(version, -1)`,
   ];
 }

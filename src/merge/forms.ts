@@ -1,0 +1,51 @@
+/** Statements that engines write in different ways, by what their dialect says. */
+
+import type { Dialect } from '../dialects/dialect.ts';
+
+/** Something to select from whose one row says nothing: not every engine takes WHERE without FROM. */
+export const ONE_ROW = '(SELECT 1 AS one) o';
+
+/** A table for the time of a unit. */
+export function createStageTable(table: string, columns: readonly string[], dialect: Dialect): string {
+  const create = dialect.permanentStages === true ? 'CREATE TABLE' : 'CREATE TEMPORARY TABLE';
+  return `${create} ${table} (${columns.join(', ')})`;
+}
+
+/** The part of CREATE TABLE that declares a key, with the comma before it. */
+export function primaryKey(columns: string, dialect: Dialect): string {
+  const said = dialect.primaryKey === undefined ? `PRIMARY KEY (${columns})` : dialect.primaryKey(columns);
+  return said === undefined ? '' : `, ${said}`;
+}
+
+export const now = (dialect: Dialect): string => dialect.now ?? 'CURRENT_TIMESTAMP';
+
+/** Which rows go. */
+export interface Deletion {
+  /** A relation with its alias. A row of the target goes if `on` holds with any row of it; absent: `on` looks at the target alone. */
+  readonly from?: string;
+  /** `t`: what the target is called in it. */
+  readonly on?: (t: string) => string;
+  /** Nothing goes unless this holds; it does not look at the target. */
+  readonly when?: string | undefined;
+}
+
+/** Deletes rows of `target`, which is qualified and quoted. */
+export function deleteFrom(target: string, { from, on, when }: Deletion, dialect: Dialect): string {
+  const form = dialect.deletes ?? 'alias';
+  if (form === 'merge' && (from !== undefined || when !== undefined)) {
+    const conditions = when === undefined ? '' : ` WHERE ${when}`;
+    const source =
+      from === undefined
+        ? `(SELECT 1 AS one${conditions}) o`
+        : when === undefined
+          ? from
+          : `(SELECT * FROM ${from}${conditions}) ${from.slice(from.lastIndexOf(' ') + 1)}`;
+    return `MERGE INTO ${target} t USING ${source} ON ${on?.('t') ?? '1 = 1'} WHEN MATCHED THEN DELETE`;
+  }
+  const t = form === 'bare' ? target : 't';
+  const about = on === undefined ? undefined : on(t);
+  const holds = from === undefined ? about : `EXISTS (SELECT 1 FROM ${from} WHERE ${about ?? 'TRUE'})`;
+  const conditions = [holds, when].filter((condition) => condition !== undefined);
+  const name = form === 'bare' ? target : `${target} AS t`;
+  return `DELETE FROM ${name} WHERE ${conditions.length === 0 ? 'TRUE' : conditions.join(' AND ')}`;
+}
