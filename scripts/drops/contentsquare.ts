@@ -28,11 +28,11 @@ function user(key: number, dump: number): AvroRecord {
   };
 }
 
-function session(key: number, dump: number): AvroRecord {
+function session(key: number): AvroRecord {
   return {
     session_id: sessionId(key),
     user_id: userId(between(1, 20, 'owner', key)),
-    time: time(key, dump),
+    time: time(key, 999),
     browser: pick(['Chrome 131', 'Safari "18"', 'Firefox'], 'browser', key),
     country: pick(['DE', 'FR', 'JP', null], 'country', key),
   };
