@@ -27,7 +27,10 @@ const types: readonly ColumnType[] = [
   'json',
 ];
 
-for (const [name, dialect] of Object.entries(dialects)) {
+// Those that a target can be made of here; the others' scripts are parsed in warehouses.test.ts.
+const runnable = Object.entries(dialects).filter(([name]) => Object.hasOwn(targets, name));
+
+for (const [name, dialect] of runnable) {
   describe(name, () => {
     test('every type is made as a column, and read back as the same type', async () => {
       const target = await targets[name as keyof typeof targets]();

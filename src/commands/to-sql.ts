@@ -1,25 +1,38 @@
+import { bigqueryWarehouse } from '../dialects/bigquery.ts';
+import { databricksWarehouse } from '../dialects/databricks.ts';
 import { duckdbScript } from '../dialects/duckdb-script.ts';
 import { dialects } from '../dialects/index.ts';
 import { postgresScript } from '../dialects/postgres-script.ts';
+import { redshiftWarehouse } from '../dialects/redshift.ts';
 import { readTargetSchema, type Script, type ScriptOptions, type TargetSchema } from '../dialects/script.ts';
+import { snowflakeWarehouse } from '../dialects/snowflake.ts';
+import { sparkWarehouse } from '../dialects/spark.ts';
+import type { BulkOptions } from '../dialects/warehouse.ts';
+import { warehouseScript } from '../dialects/warehouse-script.ts';
 import { messageOf, UsageError } from '../errors.ts';
 import { createApply } from '../merge/apply.ts';
 import type { MergeOptions } from '../merge/options.ts';
 import type { Printer } from '../stage.ts';
 import { defineCommand } from './command.ts';
-import { choice, type Flag } from './flags.ts';
+import { choice, type Flag, text } from './flags.ts';
 import { mergeFlags } from './merge-flags.ts';
 
 const scripts = {
   duckdb: duckdbScript,
   postgres: postgresScript,
+  redshift: warehouseScript(redshiftWarehouse),
+  snowflake: warehouseScript(snowflakeWarehouse),
+  bigquery: warehouseScript(bigqueryWarehouse),
+  databricks: warehouseScript(databricksWarehouse),
+  spark: warehouseScript(sparkWarehouse),
 } as const satisfies Record<keyof typeof dialects, (options: ScriptOptions) => Script>;
 
-export type ToSqlOptions = MergeOptions & {
-  readonly dialect: keyof typeof scripts;
-  /** What the target looks like, so that columns can be widened; without it tables are only created and columns added. */
-  readonly targetSchema?: TargetSchema;
-};
+export type ToSqlOptions = MergeOptions &
+  BulkOptions & {
+    readonly dialect: keyof typeof scripts;
+    /** What the target looks like, so that columns can be widened; without it tables are only created and columns added. */
+    readonly targetSchema?: TargetSchema;
+  };
 
 /**
  * Prints one script that merges the stream: per group prepare, apply, cursor, in order, each group in a transaction of
@@ -35,7 +48,11 @@ export function toSql(options: ToSqlOptions): Printer {
   return async function* (input, context) {
     const encoder = new TextEncoder();
     let pieces: string[] = [];
-    const script = make({ write: (text) => pieces.push(text), targetSchema: options.targetSchema });
+    const script = make({
+      write: (text) => pieces.push(text),
+      targetSchema: options.targetSchema,
+      bulk: options,
+    });
     const apply = createApply(script, options, context, () => {});
     const drain = (): Uint8Array => {
       const bytes = encoder.encode(pieces.join(''));
@@ -54,6 +71,13 @@ export function toSql(options: ToSqlOptions): Printer {
     }
   };
 }
+
+const bulkFlags = {
+  iamRole: text('ARN', 'redshift: the role that reads S3 (default: the default role of the cluster)'),
+  region: text('NAME', 'redshift: the region of the bucket, where it is not that of the cluster'),
+  storageIntegration: text('NAME', 'snowflake: the storage integration that reads the bucket'),
+  connection: text('NAME', 'bigquery: the connection that reads a bucket outside Google Cloud Storage'),
+} as const;
 
 const schemaFlag: Flag<TargetSchema> = {
   value: 'FILE',
@@ -81,6 +105,7 @@ a command before this one fails, the script ends in ROLLBACK and a statement tha
       'the engine that will run the script',
     ),
     targetSchema: schemaFlag,
+    ...bulkFlags,
     ...mergeFlags,
   },
   make: ({ dialect, ...options }) => {

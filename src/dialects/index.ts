@@ -1,8 +1,21 @@
+import { bigquery } from './bigquery.ts';
+import { databricks } from './databricks.ts';
 import type { Dialect } from './dialect.ts';
 import { duckdb } from './duckdb.ts';
 import { postgres } from './postgres.ts';
+import { redshift } from './redshift.ts';
+import { snowflake } from './snowflake.ts';
+import { spark } from './spark.ts';
 
 /** Every engine we speak to. */
-export const dialects = { duckdb, postgres } as const satisfies Record<string, Dialect>;
+export const dialects = {
+  duckdb,
+  postgres,
+  redshift,
+  snowflake,
+  bigquery,
+  databricks,
+  spark,
+} as const satisfies Record<string, Dialect>;
 
 export type DialectName = keyof typeof dialects;

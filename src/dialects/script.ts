@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { messageOf, UserError } from '../errors.ts';
 import type { Engine } from '../merge/engine.ts';
 import type { Dialect, TargetColumn } from './dialect.ts';
+import type { BulkOptions } from './warehouse.ts';
 
 /** An engine that writes its statements down. */
 export type Script = Engine;
@@ -10,6 +11,8 @@ export interface ScriptOptions {
   readonly write: (text: string) => void;
   /** The tables of the target, where that is known. */
   readonly targetSchema: TargetSchema | undefined;
+  /** How the engine reads files by itself. */
+  readonly bulk?: BulkOptions;
 }
 
 /** Columns by the target's name of the table. */
