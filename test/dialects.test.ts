@@ -59,7 +59,7 @@ for (const [name, dialect] of runnable) {
       const text = fc
         .string({ unit: 'grapheme', maxLength: 30 })
         .filter((value) => !value.includes('\0') && !/\p{Surrogate}/u.test(value));
-      const pieces = fc.constantFrom("'", '"', '\\', '$$', ';', '--', '\n', '\u202e', ':x', '/*');
+      const pieces = fc.constantFrom("'", '"', '\\', '$$', ';', '--', '\n', '\r\n', '\u202e', ':x', '/*');
       const odd = fc.array(fc.oneof(text, pieces), { maxLength: 6 }).map((list) => list.join(''));
       await fc.assert(
         fc.asyncProperty(fc.array(odd, { minLength: 1, maxLength: 20 }), async (values) => {
@@ -153,7 +153,7 @@ describe('both engines take the same values', () => {
             .then(() => copyLines(fill, runOfRows(line, [{ x: value }] as Row[])))
             .then((copied) =>
               postgres.select(
-                `SELECT CAST(${dialects.postgres.literal(copied.trimEnd().split('\t').slice(3).join('\t') || text)} AS ${dialects.postgres.type(type)})`,
+                `SELECT CAST(${dialects.postgres.literal(copied.toString().trimEnd().split('\t').slice(3).join('\t') || text)} AS ${dialects.postgres.type(type)})`,
               ),
             )
             .then(
@@ -165,4 +165,12 @@ describe('both engines take the same values', () => {
       }
     }
   });
+});
+
+// The `duckdb` command drops the carriage return of a CR LF in its script, also within quotes.
+test('a script for the duckdb command writes carriage returns as escapes, and refuses them in names', async () => {
+  assert.equal(dialects.duckdb.literal("a\\'b\r\n"), "E'a\\\\''b\\r\n'");
+  const { duckdbScript } = await import('../src/dialects/duckdb-script.ts');
+  const script = duckdbScript({ write: () => {}, targetSchema: undefined } as never);
+  await assert.rejects(script.run('SELECT 1 AS "a\r\nb"'), /expected names .*, found a CR LF in a name/);
 });

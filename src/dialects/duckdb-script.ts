@@ -15,7 +15,14 @@ import { type Script, type ScriptOptions, schemaColumns } from './script.ts';
 /** Rows of one INSERT. */
 const ROWS = 1000;
 
-export function duckdbScript({ write, targetSchema }: ScriptOptions): Script {
+export function duckdbScript({ write: out, targetSchema }: ScriptOptions): Script {
+  const write = (sql: string) => {
+    // Literals hold none: what is left is a name.
+    if (sql.includes('\r\n')) {
+      throw mismatch('to-sql', 'names that the duckdb command reads as they stand', 'a CR LF in a name');
+    }
+    out(sql);
+  };
   const said = new Set<string>();
   let opened = false;
   const start = () => {

@@ -100,6 +100,13 @@ function cast(x: string, from: ColumnType | 'staged text', to: ColumnType): stri
   return `CAST(${x} AS ${sql})`;
 }
 
+// The `duckdb` command drops a carriage return at the end of a line of its script, within quotes too.
+// Escapes: https://duckdb.org/docs/stable/sql/data_types/literal_types#escape-string-literals
+function literal(text: string): string {
+  if (!text.includes('\r')) return singleQuoted(text);
+  return `E${singleQuoted(text.replaceAll('\\', '\\\\')).replaceAll('\r', '\\r')}`;
+}
+
 export const duckdb: Dialect = {
   name: 'duckdb',
   schema: 'main',
@@ -111,7 +118,7 @@ export const duckdb: Dialect = {
   unlimitedDecimal: false,
   transactionalDdl: true,
   identifier: (name) => doubleQuoted(name, 1024),
-  literal: singleQuoted,
+  literal,
   type: typeName,
   typeOf: (sql) => {
     const decimal = /^DECIMAL\((\d+),(\d+)\)$/.exec(sql);
