@@ -42,12 +42,9 @@ export type ToSqlOptions = MergeOptions &
 export function toSql(options: ToSqlOptions): Printer {
   const make = scripts[options.dialect];
   if (make === undefined)
-    throw new UsageError(
-      `--dialect: expected ${Object.keys(scripts).join(' or ')}, found ${options.dialect}`,
-    );
+    throw new UsageError(`--dialect: expected ${Object.keys(scripts).join(', ')}, found ${options.dialect}`);
   return async function* (input, context) {
-    const encoder = new TextEncoder();
-    let pieces: string[] = [];
+    let pieces: (string | Uint8Array)[] = [];
     const script = make({
       write: (text) => pieces.push(text),
       targetSchema: options.targetSchema,
@@ -55,7 +52,9 @@ export function toSql(options: ToSqlOptions): Printer {
     });
     const apply = createApply(script, options, context, () => {});
     const drain = (): Uint8Array => {
-      const bytes = encoder.encode(pieces.join(''));
+      const bytes = Buffer.concat(
+        pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece)),
+      );
       pieces = [];
       return bytes;
     };
@@ -89,13 +88,18 @@ export const toSqlCommand = defineCommand({
   name: 'to-sql',
   kind: 'printer',
   summary: 'print the SQL that merges the wire into a database',
-  details: `One script, to be run by the engine's own client: psql for postgres, duckdb for duckdb. Each group is applied in
-one transaction, which also records it in brigade_ledger: a group that comes again changes nothing, one that skips groups
-fails. DuckDB reads files that nobody decoded by itself. Run psql without -1, and the pipeline under set -o pipefail; when
-a command before this one fails, the script ends in ROLLBACK and a statement that fails.`,
+  details: `One script, to be run by the engine's own client; docs/engines.md has the commands. Each group is applied in one
+transaction, which also records it in brigade_ledger: a group that comes again changes nothing, one that skips groups
+fails. Run psql without -1, and the pipeline under set -o pipefail; when a command before this one fails, the script ends
+in a statement that fails.
+
+PostgreSQL takes rows; DuckDB takes rows and reads files that nobody decoded by itself. Redshift, Snowflake, BigQuery,
+Databricks and Spark take files only: leave decode out, and the warehouse reads the bucket. No key ever stands in a script:
+what may read the bucket is said by --iam-role, --storage-integration, --connection, or is set up in the engine.`,
   examples: [
     'ls-groups fixtures/drops/zenoti/first --feed zenoti --settle 0 | read-manifest --catalog fixtures/drops/zenoti/catalog.json | decode | dedupe | to-sql --dialect postgres | psql',
     'ls-groups fixtures/drops/exports/first --feed exports --settle 0 | read-manifest | to-sql --dialect duckdb | duckdb wh.duckdb',
+    'ls-groups s3://acme-zenoti --feed zenoti | read-manifest --catalog catalog.json | to-sql --dialect redshift --iam-role default | psql',
   ],
   args: '[FILE…]',
   reads: 'files',
@@ -110,7 +114,7 @@ a command before this one fails, the script ends in ROLLBACK and a statement tha
   },
   make: ({ dialect, ...options }) => {
     if (dialect === undefined)
-      throw new UsageError(`--dialect: expected ${Object.keys(dialects).join(' or ')}, found none`);
+      throw new UsageError(`--dialect: expected ${Object.keys(dialects).join(', ')}, found none`);
     return toSql({ dialect, ...options });
   },
 });

@@ -4,62 +4,70 @@
  */
 
 import { mismatch } from '../errors.ts';
-import { type Fill, type StageColumn, textOf } from '../merge/engine.ts';
+import {
+  COPY_CODES,
+  type CopyColumn,
+  type CopyKernel,
+  type CopyProblem,
+  createCopyKernel,
+} from '../kernels/copy.ts';
+import type { Fill, StageColumn } from '../merge/engine.ts';
 import { type ColumnType, decimalDigits } from '../merge/lattice.ts';
-import type { Run, Value } from '../wire/types.ts';
+import type { Run } from '../wire/types.ts';
 
-const SPECIAL = /[\\\n\r\t]/;
-const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+/**
+ * The lines of a run, with our own columns before theirs. Texts keep their spelling; of numbers only those that another
+ * type than theirs could not read (`1.0`, `1e3`) are printed anew. Throws `UserError` for a value that PostgreSQL would
+ * alter or refuse, and for a member that no column lists.
+ */
+export function copyLines(fill: Fill, run: Run): Buffer {
+  const { columns } = fill;
+  return kernelFor(columns).lines(run.ndjson(), fill.firstRow, `\t${fill.batch}\t${fill.shape}`, (problem) =>
+    refuse(fill, problem),
+  );
+}
 
-/** The lines of a run, with our own columns before theirs. Throws `UserError` for a value that PostgreSQL would alter or refuse. */
-export function copyLines(fill: Fill, run: Run): string {
-  const encoders = fill.columns.map((column) => encoderOf(column));
-  let text = '';
-  let row = fill.firstRow;
-  const tail = `\t${fill.batch}\t${fill.shape}`;
-  for (const values of run.objects()) {
-    text += row + tail;
-    for (let i = 0; i < encoders.length; i++) {
-      const { name, encode } = encoders[i]!;
-      const value = values[name];
-      if (value === null || value === undefined) {
-        text += '\t\\N';
-        continue;
-      }
-      const field = encode(value);
-      if (typeof field === 'object')
-        throw mismatch(
-          `table ${fill.table} row ${row + 1} column ${name}`,
-          field.expected,
-          JSON.stringify(value),
-        );
-      text += `\t${SPECIAL.test(field) ? field.replace(/[\\\n\r\t]/g, (character) => ESCAPES[character]!) : field}`;
-    }
-    text += '\n';
-    row++;
+// Each has its memory, so that only the last ones used are kept.
+const KERNELS = 32;
+const kernels = new Map<string, CopyKernel>();
+
+function kernelFor(columns: readonly StageColumn[]): CopyKernel {
+  const id = JSON.stringify(columns.map(({ name, type }) => [name, type]));
+  let kernel = kernels.get(id);
+  if (kernel === undefined) kernel = createCopyKernel(columns.map(copyColumn));
+  else kernels.delete(id);
+  kernels.set(id, kernel);
+  if (kernels.size > KERNELS) kernels.delete(kernels.keys().next().value!);
+  return kernel;
+}
+
+function refuse(fill: Fill, { kind, row, column, found }: CopyProblem): never {
+  const place = `table ${fill.table} row ${fill.firstRow + row + 1}`;
+  const { name, type } = fill.columns[column] ?? { name: '', type: undefined };
+  switch (kind) {
+    case 'value':
+      throw mismatch(`${place} column ${name}`, expectedOf(type, found), found);
+    case 'nul':
+      throw mismatch(`${place} column ${name}`, 'text without NUL, which PostgreSQL cannot keep', found);
+    case 'surrogate':
+      throw mismatch(place, 'text that UTF-8 can hold', found);
+    case 'unlisted':
+      throw mismatch(place, 'only columns that its table line lists', `one called ${found}`);
+    case 'duplicate':
+      throw mismatch(place, 'each column once', `${found} twice`);
+    default:
+      throw mismatch(place, 'a JSON object', `${JSON.stringify(found)} in it`);
   }
-  return text;
 }
 
-type Encode = (value: Exclude<Value, null>) => string | { readonly expected: string };
-
-function encoderOf({ name, type }: StageColumn): { name: string; encode: Encode } {
-  return { name, encode: type === undefined || type === 'text' ? plain : typed(type) };
+// `found` is JSON: the quotes of a text would hide its end.
+function expectedOf(type: ColumnType | undefined, found: string): string {
+  if (type === 'timestamp' && ZONE.test(found.slice(1, -1))) return 'timestamp (without a zone)';
+  return type === 'bytes' ? 'bytes in base64' : (type ?? 'text');
 }
-
-const NUL = { expected: 'text without NUL, which PostgreSQL cannot keep' };
-// A lone surrogate would be written as another character.
-const UNPAIRED = { expected: 'text that UTF-8 can hold' };
-
-const UNPAIRED_SURROGATE = /\p{Surrogate}/u;
-
-const plain: Encode = (value) => {
-  const text = textOf(value)!;
-  if (text.includes('\0')) return NUL;
-  return UNPAIRED_SURROGATE.test(text) ? UNPAIRED : text;
-};
 
 const WHOLE = /^\s*[+-]?\d+\s*$/;
+const NUMBER = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i;
 const DOUBLE = /^[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?|nan)$/i;
 const BOOLEAN = /^(0|1|t|f|y|n|true|false|yes|no)$/i;
 const DATE = /^\d{4,}-\d{1,2}-\d{1,2}([T ]00:00(:00(\.0*)?)?)?$/;
@@ -69,71 +77,41 @@ const INSTANT =
 const ZONE = /([zZ]|UTC|[T ].*[+-]\d{2}(:?\d{2})?)$/;
 const UUID = /^[{]?[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}[}]?$/i;
 
+type Form = (text: string) => boolean;
+const like =
+  (form: RegExp): Form =>
+  (text) =>
+    form.test(text);
+const none: Form = () => false;
+
 // PostgreSQL checks numbers itself, but rounds decimals and seconds, and drops zones and times of day where the type
-// has none: what it would alter is told here.
-function typed(type: ColumnType): Encode {
-  const digits = decimalDigits(type);
-  if (digits !== undefined) return matching(decimalForm(digits), type);
-  switch (type) {
-    case 'boolean':
-      return matching(BOOLEAN, type);
-    case 'int':
-    case 'bigint':
-      return matching(WHOLE, type);
-    case 'decimal':
-      return matching(/^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i, type);
-    case 'float':
-    case 'double':
-      return matching(DOUBLE, type);
-    case 'date':
-      return matching(DATE, type);
-    case 'time':
-      return matching(TIME, type);
-    case 'timestamp':
-      return (value) =>
-        ZONE.test(String(value))
-          ? { expected: 'timestamp (without a zone)' }
-          : matching(INSTANT, type)(value);
-    case 'timestamptz':
-      return matching(INSTANT, type);
-    case 'uuid':
-      return matching(UUID, type);
-    case 'bytes':
-      return bytes;
-    default:
-      return json;
+// has none: what it would alter is told here. The kernel asks only for texts that do not have the plainest form.
+const FORMS: Readonly<Record<string, readonly [code: number, form: Form]>> = {
+  text: [COPY_CODES.text, none],
+  boolean: [COPY_CODES.boolean, like(BOOLEAN)],
+  int: [COPY_CODES.whole, like(WHOLE)],
+  bigint: [COPY_CODES.whole, like(WHOLE)],
+  decimal: [COPY_CODES.decimal, like(NUMBER)],
+  float: [COPY_CODES.double, like(DOUBLE)],
+  double: [COPY_CODES.double, like(DOUBLE)],
+  date: [COPY_CODES.date, like(DATE)],
+  time: [COPY_CODES.time, like(TIME)],
+  timestamp: [COPY_CODES.timestamp, (text) => !ZONE.test(text) && INSTANT.test(text)],
+  timestamptz: [COPY_CODES.timestamptz, like(INSTANT)],
+  uuid: [COPY_CODES.uuid, like(UUID)],
+  bytes: [COPY_CODES.bytes, none],
+  json: [COPY_CODES.json, none],
+};
+
+function copyColumn({ name, type }: StageColumn): CopyColumn {
+  const digits = type === undefined ? undefined : decimalDigits(type);
+  if (digits !== undefined) {
+    return { name, code: COPY_CODES.fixed, scale: digits.scale, isValue: like(decimalForm(digits)) };
   }
+  const [code, isValue] = type === undefined ? [COPY_CODES.unknown, none] : (FORMS[type] ?? FORMS['json']!);
+  return { name, code, scale: 0, isValue };
 }
 
 function decimalForm({ scale }: { readonly scale: number }): RegExp {
   return new RegExp(`^\\s*[+-]?(\\d+\\.?\\d{0,${scale}}0*|\\.\\d{1,${Math.max(scale, 1)}}0*)\\s*$`);
-}
-
-function matching(form: RegExp, type: ColumnType): Encode {
-  return (value) => {
-    const text = textOf(value)!;
-    return form.test(text) ? text : { expected: type };
-  };
-}
-
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
-
-const bytes: Encode = (value) =>
-  typeof value === 'string' && BASE64.test(value)
-    ? `\\x${Buffer.from(value, 'base64').toString('hex')}`
-    : { expected: 'bytes in base64' };
-
-const json: Encode = (value) => {
-  const text = typeof value === 'string' && isJson(value) ? value : JSON.stringify(value);
-  // jsonb has no NUL: https://www.postgresql.org/docs/current/datatype-json.html
-  return /\\u0000/.test(text) ? NUL : text;
-};
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

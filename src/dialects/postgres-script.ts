@@ -34,7 +34,7 @@ export function postgresScript({ write, targetSchema }: ScriptOptions): Script {
 
   return {
     dialect: postgres,
-    takes: 'objects',
+    takes: 'bytes',
     async open() {
       start();
     },

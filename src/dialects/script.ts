@@ -8,7 +8,7 @@ import type { BulkOptions } from './warehouse.ts';
 export type Script = Engine;
 
 export interface ScriptOptions {
-  readonly write: (text: string) => void;
+  readonly write: (text: string | Uint8Array) => void;
   /** The tables of the target, where that is known. */
   readonly targetSchema: TargetSchema | undefined;
   /** How the engine reads files by itself. */

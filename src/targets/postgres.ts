@@ -82,7 +82,7 @@ export function connectPostgres(
 
   return {
     dialect: postgres,
-    takes: 'objects',
+    takes: 'bytes',
     async open() {
       if (client !== undefined) return;
       const pg = (await import('pg')).default;

@@ -1,0 +1,106 @@
+// Whether a text has the plain form of a value of its column: the form that nearly all values have and that needs no
+// second look. Any other text is for the host to judge, whose patterns are the definition (src/dialects/copy-text.ts).
+
+export const TEXT: u32 = 0;
+export const UNKNOWN: u32 = 1;
+const BOOLEAN: u32 = 2;
+const WHOLE: u32 = 3;
+const FIXED: u32 = 4; // a decimal with limits
+export const DECIMAL: u32 = 5;
+export const DOUBLE: u32 = 6;
+const DATE: u32 = 7;
+const TIME: u32 = 8;
+const TIMESTAMP: u32 = 9;
+const TIMESTAMPTZ: u32 = 10;
+const UUID: u32 = 11;
+export const BYTES: u32 = 12;
+export const JSON: u32 = 13;
+
+@inline function isDigit(i: u32): bool { return <u32>load<u8>(i) - 48 < 10; }
+
+function digitsEnd(i: u32, stop: u32): u32 {
+  while (i < stop && isDigit(i)) i++;
+  return i;
+}
+
+/** `scale`: of a decimal with limits. */
+export function isPlain(code: u32, scale: u32, i: u32, stop: u32): bool {
+  if (i == stop) return false;
+  switch (code) {
+    case BOOLEAN: {
+      const word = load<u32>(i), length = stop - i;
+      return (length == 1 && (load<u8>(i) & 0xfe) == 48) || (length == 4 && word == 0x65757274) ||
+        (length == 5 && word == 0x736c6166 && load<u8>(i, 4) == 101);
+    }
+    case WHOLE:
+    case FIXED:
+    case DECIMAL:
+    case DOUBLE: {
+      if (load<u8>(i) == 45) i++;
+      const point = digitsEnd(i, stop);
+      if (point == i) return false;
+      if (point == stop) return true;
+      if (code == WHOLE || load<u8>(point) != 46) return false;
+      const end = digitsEnd(point + 1, stop);
+      return end == stop && end > point + 1 && (code != FIXED || end - point - 1 <= scale);
+    }
+    case DATE: return stop - i >= 10 && isDay(i) && (stop - i == 10 || isMidnight(i + 10, stop));
+    case TIME: return clockEnd(i, stop) == stop;
+    case TIMESTAMP:
+    case TIMESTAMPTZ: {
+      if (stop - i < 10 || !isDay(i)) return false;
+      if (stop - i == 10) return true;
+      const between = load<u8>(i + 10);
+      if (between != 32 && between != 84) return false;
+      const end = clockEnd(i + 11, stop);
+      if (end == 0) return false;
+      return end == stop || (code == TIMESTAMPTZ && end + 1 == stop && load<u8>(end) == 90);
+    }
+    case UUID: return isUuid(i, stop);
+    default: return false;
+  }
+}
+
+@inline function two(i: u32): bool { return isDigit(i) && isDigit(i + 1); }
+
+// YYYY-MM-DD
+@inline function isDay(i: u32): bool {
+  return two(i) && two(i + 2) && load<u8>(i + 4) == 45 && two(i + 5) && load<u8>(i + 7) == 45 && two(i + 8);
+}
+
+// HH:MM:SS, HH:MM:SS.f with up to six digits: where it ends, 0 if it is none.
+function clockEnd(i: u32, stop: u32): u32 {
+  if (stop - i < 8 || !two(i) || load<u8>(i + 2) != 58 || !two(i + 3) || load<u8>(i + 5) != 58 || !two(i + 6)) return 0;
+  i += 8;
+  if (i == stop || load<u8>(i) != 46) return i;
+  const end = digitsEnd(i + 1, stop);
+  return end == i + 1 || end > i + 7 ? 0 : end;
+}
+
+// A time of day after a date that may be dropped.
+function isMidnight(i: u32, stop: u32): bool {
+  const between = load<u8>(i);
+  if ((between != 32 && between != 84) || stop - i < 9) return false;
+  if (load<u64>(i + 1) != 0x30303a30303a3030) return false;
+  i += 9;
+  if (i == stop) return true;
+  if (load<u8>(i++) != 46) return false;
+  while (i < stop && load<u8>(i) == 48) i++;
+  return i == stop;
+}
+
+// One bit for each of 16 bytes that is a hexadecimal digit.
+@inline function hexMask(i: u32): u32 {
+  const v = v128.load(i);
+  const isDigit = i8x16.lt_u(i8x16.sub(v, i8x16.splat(48)), i8x16.splat(10));
+  const isLetter = i8x16.lt_u(i8x16.sub(v128.or(v, i8x16.splat(32)), i8x16.splat(97)), i8x16.splat(6));
+  return i8x16.bitmask(v128.or(isDigit, isLetter));
+}
+
+function isUuid(i: u32, stop: u32): bool {
+  if (stop - i != 36 || load<u8>(i + 8) != 45 || load<u8>(i + 13) != 45 || load<u8>(i + 18) != 45 || load<u8>(i + 23) != 45) {
+    return false;
+  }
+  // All but the hyphens' bits: bytes 0 to 15, 16 to 31, 20 to 35.
+  return hexMask(i) == 0xdeff && hexMask(i + 16) == 0xff7b && hexMask(i + 20) == 0xfff7;
+}
