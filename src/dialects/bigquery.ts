@@ -93,6 +93,9 @@ export const bigquery: Dialect = {
   mergesWork: true,
   identifier: quoted,
   literal,
+  // "You can escape \\, _, or % using two backslashes"; there is no ESCAPE.
+  // https://cloud.google.com/bigquery/docs/reference/standard-sql/operators#like_operator
+  likeEscape: '\\',
   type: typeName,
   typeOf: typesBy(NAMES),
   cast: castBy(typeName, (message) => `error(${message})`),

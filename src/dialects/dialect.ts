@@ -53,6 +53,8 @@ export interface Dialect {
   primaryKey?(columns: string): string | undefined;
   /** Text without the zeros at its beginning. Default: `ltrim(…, '0')`. */
   withoutZeros?(expression: string): string;
+  /** What LIKE escapes with by itself, where it takes no ESCAPE. */
+  readonly likeEscape?: string;
   identifier(name: string): string;
   literal(text: string): string;
   /** The engine's name of a type. */

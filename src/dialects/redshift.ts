@@ -108,13 +108,15 @@ export const redshift: Dialect = {
   session: [`SET timezone TO 'UTC'`, `SET datestyle TO 'ISO, YMD'`],
 };
 
+const NO_NULL = 'brigade: no text means NULL';
 const COMPRESSION = { none: '', gzip: ' GZIP', zstd: ' ZSTD', bzip2: ' BZIP2' } as const;
 
 /**
  * COPY takes what it is given for the beginning of keys (https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-source-s3.html):
  * what was loaded is therefore compared with what was meant. CSV goes into columns of text: COPY would cut decimals to
  * a column's scale (https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-conversion.html#copy-roundec).
- * NULL and an empty text are the same to it: with FILLRECORD alone a missing VARCHAR would become ''.
+ * NULL and an empty text are the same to it: with FILLRECORD alone a missing VARCHAR would become ''. Without NULL AS,
+ * the text \N would be NULL.
  */
 function load(bulk: Bulk): { statements: string[] } {
   const { raw, columns, uris, options } = bulk;
@@ -137,7 +139,7 @@ function formOf({ format, codec, csv, options }: Bulk): string {
   switch (format) {
     case 'csv':
       if (options.vendorExact === true) return `COMPUPDATE OFF CSV${COMPRESSION[codec]}`;
-      return `FORMAT AS CSV DELIMITER ${literal(csv.delimiter === '\t' ? '\\t' : csv.delimiter).replace('\\\\t', '\\t')} FILLRECORD EMPTYASNULL COMPUPDATE OFF STATUPDATE OFF${COMPRESSION[codec]}`;
+      return `FORMAT AS CSV DELIMITER ${literal(csv.delimiter === '\t' ? '\\t' : csv.delimiter).replace('\\\\t', '\\t')} FILLRECORD EMPTYASNULL NULL AS ${literal(NO_NULL)} COMPUPDATE OFF STATUPDATE OFF${COMPRESSION[codec]}`;
     case 'jsonl':
       return `FORMAT AS JSON 'auto ignorecase' COMPUPDATE OFF STATUPDATE OFF${COMPRESSION[codec]}`;
     case 'avro':
