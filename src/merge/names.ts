@@ -39,7 +39,20 @@ export function targetName(table: string, place: Place, naming: Naming): string 
     if (words[word] === undefined) complete = false;
     return words[word] ?? '';
   });
-  return complete ? columnName(name, naming) : undefined;
+  if (!complete) return undefined;
+  checkText(name, `table ${table}`);
+  // A drop that could name our own tables could change what was applied.
+  if (name.toLowerCase().startsWith('brigade_')) {
+    throw mismatch(`table ${table}`, 'table names that do not begin with brigade_', name);
+  }
+  return columnName(name, naming);
+}
+
+/** Throws unless an engine can call something so: no engine takes an empty name, or a NUL in one. */
+export function checkText(name: string, place: string): void {
+  if (name === '' || name.includes('\0') || /\p{Surrogate}/u.test(name)) {
+    throw mismatch(place, 'names of text without NUL', JSON.stringify(name));
+  }
 }
 
 /** What the target calls a column. */

@@ -14,7 +14,7 @@ import {
   observe,
   observedType,
 } from './lattice.ts';
-import { columnName, type NameCase } from './names.ts';
+import { checkText, columnName, type NameCase } from './names.ts';
 
 export interface StagedColumn {
   readonly name: string;
@@ -133,6 +133,7 @@ export function addShape(
 }
 
 function checkName(table: StagedTable, column: StagedColumn, dialect: Dialect): void {
+  checkText(column.name, `table ${table.name}`);
   if (column.name.toLowerCase().startsWith('_brigade_')) {
     throw mismatch(`table ${table.name}`, 'column names that do not begin with _brigade_', column.name);
   }
