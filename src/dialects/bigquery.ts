@@ -120,11 +120,12 @@ export const bigquery: Dialect = {
     // Both are INT64.
     const changes = widen.filter(({ from, to }) => typeName(from) !== typeName(to));
     refuseWidening({ ...change, widen: changes.filter(({ from, to }) => !isWider(from, to)) }, 'bigquery');
+    // One statement, since a table takes few changes in a short time: https://cloud.google.com/bigquery/quotas#standard_tables
+    const parts = add.map(
+      ({ name, type }) => `ADD COLUMN ${ifMissing ? 'IF NOT EXISTS ' : ''}${quoted(name)} ${typeName(type)}`,
+    );
     return [
-      ...add.map(
-        ({ name, type }) =>
-          `ALTER TABLE ${table} ADD COLUMN ${ifMissing ? 'IF NOT EXISTS ' : ''}${quoted(name)} ${typeName(type)}`,
-      ),
+      ...(parts.length === 0 ? [] : [`ALTER TABLE ${table} ${parts.join(', ')}`]),
       ...changes.map(
         ({ name, to }) => `ALTER TABLE ${table} ALTER COLUMN ${quoted(name)} SET DATA TYPE ${typeName(to)}`,
       ),

@@ -114,6 +114,8 @@ export function createStaging(engine: Engine, nameCase: NameCase): Staging {
           throw mismatch(`file ${files[0]!.uri}`, how, 'neither');
         }
         const shape = await shapeFor(table, table.line, undefined);
+        // Nobody looks at these values: of what type is not said stays text.
+        for (const { observed } of shape.columns) if (observed !== undefined) observed.text = true;
         await engine.fillFiles(fillOf(table, shape, batch), files, csvForm(feed));
         // Nobody counts these rows; the next file's come after them all the same.
         table.rows += FILE_ROWS;
