@@ -296,7 +296,7 @@ for (const name of ['duckdb', 'postgres'] as const) {
       await into(stream(groups([rows(user, { id: 1, name: 'a' }, { id: 1, name: 'a' })])));
     });
 
-    test('a table without key and mode in a group, and scd2, are refused', async () => {
+    test('a table without key and mode in a group, and scd2 without order, are refused', async () => {
       const { into } = await fresh();
       await rejects(
         into(stream(groups([rows(table('t', 'a int'), { a: 1 })]))),
@@ -723,6 +723,12 @@ describe('targets', () => {
     assert.equal(
       maskTarget('postgres://h/db?user=u&password=secret&x=1'),
       'postgres://h/db?user=u&password=***&x=1',
+    );
+    // Not what a URL should look like, but what people write.
+    assert.equal(maskTarget('postgres://u:p@ss/w:rd@h/db'), 'postgres://u:***@h/db');
+    assert.throws(
+      () => parseTarget('postgres://u:secret@h:port/db', quiet),
+      (error: Error) => error instanceof UsageError && !error.message.includes('secret'),
     );
   });
 

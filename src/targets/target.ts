@@ -22,7 +22,13 @@ export function parseTarget(text: string, context: Pick<Context, 'env' | 'warn'>
   if (from === undefined && /^file:(?!\/\/)/.test(text))
     return parseTarget(readTarget(text.slice('file:'.length)), context, text);
   if (/^postgres(ql)?:\/\//.test(text)) {
-    if (from === undefined && /^\w+:\/\/[^/@]*:[^/@]+@/.test(text)) {
+    // As `pg` reads it: a password may hold anything that a URL can be parsed with.
+    if (!URL.canParse(text.replaceAll(' ', '%20'), 'postgres://host')) {
+      throw new UsageError(
+        mismatch(from ?? 'TARGET', 'postgres://user@host:port/database', 'what is no URL').message,
+      );
+    }
+    if (from === undefined && maskTarget(text) !== text) {
       context.warn(
         `${maskTarget(text)}: a password on the command line is seen by everyone on this machine: keep the target in env:NAME or file:PATH`,
       );
@@ -53,6 +59,6 @@ function readTarget(path: string): string {
 /** A target as messages show it: without its password. */
 export function maskTarget(text: string): string {
   return text
-    .replace(/^(\w+:\/\/[^/@:]*):[^/@]*@/, '$1:***@')
+    .replace(/^(\w+:\/\/[^/@:]*):[^?]+@/, '$1:***@')
     .replace(/([?&](?:password|sslpassword)=)[^&]*/gi, '$1***');
 }
