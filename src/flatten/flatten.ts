@@ -1,10 +1,11 @@
 import { UserError } from '../errors.ts';
+import { createFlattenKernel, type FlattenKernel } from '../kernels/flatten.ts';
 import type { Stage } from '../stage.ts';
 import { type Chunk, isControl, type Run, type TableLine } from '../wire/types.ts';
-import { type Buffers, newBuffers } from './buffers.ts';
 import { declareColumns, isFlat, isTyped, parentLine, subtableLine } from './columns.ts';
 import { PAUSE, withPauses } from './pauses.ts';
-import { type FlattenOptions, flattenInto } from './row.ts';
+import type { FlattenOptions } from './row.ts';
+import { type FlatRows, flatRows } from './rows.ts';
 import { allTables, type Shape, shapeOf } from './shape.ts';
 
 /**
@@ -20,57 +21,63 @@ export function flatten(options: FlattenOptions = {}): Stage {
   return async function* (input) {
     const tables = new Map<string, Table>();
     const origins = new Map<string, string>();
-    let buffers: Buffers | undefined;
+    let kernel: FlattenKernel | undefined;
+    let rows: FlatRows | undefined;
     let current: Table | undefined;
     for await (const chunk of withPauses(input)) {
       if (chunk === PAUSE) {
-        if (buffers !== undefined) yield* buffers.flush();
+        if (rows !== undefined) yield* rows.flush();
         continue;
       }
       if (isControl(chunk) && chunk.$ !== 'table') {
-        yield* drain(current, buffers);
+        yield* drain(current, rows);
         if (chunk.$ === 'group' || chunk.$ === 'commit') {
           for (const table of tables.values()) table.declared.clear();
           current = undefined;
-          buffers = undefined;
+          rows = undefined;
         }
         yield chunk;
         continue;
       }
       const line = isControl(chunk) ? chunk : chunk.table;
       if (current?.line !== line) {
-        yield* drain(current, buffers);
+        yield* drain(current, rows);
         current = tableOf(tables, line, options);
-        const { shape } = current;
-        const table = current;
-        buffers = newBuffers((part) => {
-          table.declared.add(part.name);
-          return lineOf(table, part);
-        });
-        checkOrigins(origins, shape, line);
+        rows = undefined;
+        checkOrigins(origins, current.shape, line);
       }
       if (isControl(chunk)) {
         yield lineOf(current, current.shape);
         continue;
       }
-      const { shape } = current;
+      const table: Table = current;
+      const { shape } = table;
       if (isFlat(line.columns) || (isUntouched(shape, line) && !mayBeNested(chunk))) {
-        yield* buffers?.flush() ?? [];
+        yield* rows?.flush() ?? [];
         yield chunk;
-        continue;
+      } else {
+        kernel ??= createFlattenKernel();
+        rows ??= flatRows(kernel, shape, {
+          lineOf: (part) => {
+            table.declared.add(part.name);
+            return lineOf(table, part);
+          },
+          learned: () => checkOrigins(origins, shape, line),
+          before: table.rows,
+        });
+        yield* rows.add(chunk);
       }
-      const before = shape.version;
-      for (const row of chunk.objects()) flattenInto(row, shape, buffers!.put);
-      if (shape.version !== before) checkOrigins(origins, shape, line);
-      yield* buffers!.full();
+      table.rows += chunk.count;
     }
-    yield* drain(current, buffers);
+    yield* drain(current, rows);
   };
 }
 
 interface Table {
   line: TableLine;
   readonly shape: Shape;
+  /** How many rows have come. */
+  rows: number;
   /** Subtables that the present group has mentioned. */
   readonly declared: Set<string>;
   readonly lines: Map<Shape, { readonly of: TableLine; readonly version: number; readonly line: TableLine }>;
@@ -83,6 +90,7 @@ function tableOf(tables: Map<string, Table>, line: TableLine, options: FlattenOp
     table = {
       line,
       shape: shapeOf(line.table, { ...options, table: line.table }),
+      rows: 0,
       declared: new Set(),
       lines: new Map(),
     };
@@ -105,9 +113,9 @@ function lineOf(table: Table, part: Shape): TableLine {
   return line;
 }
 
-function* drain(table: Table | undefined, buffers: Buffers | undefined): Iterable<Chunk> {
-  if (table === undefined || buffers === undefined) return;
-  yield* buffers.flush();
+function* drain(table: Table | undefined, rows: FlatRows | undefined): Iterable<Chunk> {
+  if (table === undefined) return;
+  if (rows !== undefined) yield* rows.flush();
   for (const part of allTables(table.shape)) {
     if (part === table.shape || table.declared.has(part.name) || isAbsent(table, part)) continue;
     table.declared.add(part.name);
@@ -139,7 +147,7 @@ function checkOrigins(origins: Map<string, string>, shape: Shape, line: TableLin
 
 // Nothing nested is known of the table, and its line need not say which columns were met.
 function isUntouched(shape: Shape, line: TableLine): boolean {
-  return shape.nestedPaths() === 0 && (line.columns !== undefined || shape.version === 0);
+  return shape.nested.size === 0 && (line.columns !== undefined || shape.version === 0);
 }
 
 // Braces within text count too: then the rows are looked at, to no harm.

@@ -30,6 +30,8 @@ export interface Shape {
   readonly root: Shape;
   /** Where in the top-level record its rows come from, for messages. */
   readonly place: string;
+  /** Where in the rows of the table above, or in the elements of its array. */
+  readonly path: readonly string[];
   /** The top-level member it is cut from; empty at the top. */
   readonly top: string;
   /** How many arrays deep. */
@@ -49,9 +51,13 @@ export interface Shape {
     type: TypeName | undefined,
     isNull: boolean,
   ): void;
+  /** An object or array stands at this path. */
   nest(path: readonly string[]): void;
   isNested(path: readonly string[]): boolean;
-  nestedPaths(): number;
+  readonly nested: ReadonlyMap<string, readonly string[]>;
+  /** A name in the object at this path can also be written like this, in quotes. */
+  spell(path: readonly string[], text: string): void;
+  readonly spellings: readonly { readonly path: readonly string[]; readonly text: string }[];
   /** Columns that were NULL wherever they were met as such, and objects or arrays elsewhere: no columns, then. */
   withdrawn(): readonly string[];
   /** The columns of the top-level row that go along into its subtables. */
@@ -70,7 +76,7 @@ export function shapeOf(name: string, options: FlattenRowOptions): Shape {
     arrays: options.arrays ?? 'subtables',
     maxDepth: options.maxDepth ?? Number.POSITIVE_INFINITY,
   };
-  return newShape(name, '', '', settings, undefined, {
+  return newShape(name, '', [], '', settings, undefined, {
     key: options.key,
     carried: options.carried ?? [],
     columns: options.columns,
@@ -86,17 +92,20 @@ interface Known {
 function newShape(
   name: string,
   place: string,
+  path: readonly string[],
   top: string,
   settings: FlattenSettings,
   parent: Shape | undefined,
   known: Known,
 ): Shape {
   const flat = new Map<string, FlatColumn>();
-  const nested = new Set<string>();
+  const nested = new Map<string, readonly string[]>();
+  const spellings: { path: readonly string[]; text: string }[] = [];
   const shape: Shape = {
     name,
     settings,
     place,
+    path,
     top,
     level: parent === undefined ? 0 : parent.level + 1,
     root: undefined as unknown as Shape,
@@ -132,21 +141,27 @@ function newShape(
       shape.version++;
     },
     nest: (path) => {
-      if (!nested.has(path.join('\0'))) {
-        nested.add(path.join('\0'));
-        shape.version++;
-      }
+      const text = pathText(path);
+      if (nested.has(text)) return;
+      nested.set(text, [...path]);
+      shape.version++;
     },
     withdrawn: () =>
       [...flat.values()]
         .filter(({ isNull, path }) => isNull && shape.isNested(path))
         .map(({ column }) => column.name),
-    nestedPaths: () => nested.size,
-    isNested: (path) => nested.has(path.join('\0')),
+    nested,
+    isNested: (path) => nested.has(pathText(path)),
+    spell: (path, text) => {
+      if (spellings.some((known) => known.text === text && samePath(known.path, path))) return;
+      spellings.push({ path, text });
+      shape.version++;
+    },
+    spellings,
     carriedNames: () => {
-      const key = new Set(shape.key ?? []);
+      const not = new Set([...(shape.key ?? []), ...shape.withdrawn()]);
       const system = [...flat.keys()].filter((column) => column.startsWith('_sdc_'));
-      return [...new Set([...system, ...shape.carried])].filter((column) => !key.has(column));
+      return [...new Set([...system, ...shape.carried])].filter((column) => !not.has(column));
     },
   };
   (shape as { root: Shape }).root = parent?.root ?? shape;
@@ -190,11 +205,19 @@ export function subtableOf(shape: Shape, column: string, path: readonly string[]
   const clash = allTables(root).find((table) => table.name === name);
   if (clash !== undefined)
     throw collision(root.name, `table ${name}`, clash.place === '' ? 'the table itself' : clash.place, place);
-  const table = newShape(name, place, shape === root ? (path[0] ?? '') : shape.top, settings, shape, {
-    key: undefined,
-    carried: [],
-    columns: items?.columns,
-  });
+  const table = newShape(
+    name,
+    place,
+    [...path],
+    shape === root ? (path[0] ?? '') : shape.top,
+    settings,
+    shape,
+    {
+      key: undefined,
+      carried: [],
+      columns: items?.columns,
+    },
+  );
   (shape.subtables as Map<string, Shape>).set(name, table);
   shape.nest(path);
   root.version++;

@@ -13,6 +13,7 @@ import {
 } from './bad-record.ts';
 import { firstInvalidUtf8 } from './encoding.ts';
 import type { FormatInput } from './format.ts';
+import { EACH_NAME_ONCE, jsonProblem } from './json-problem.ts';
 import { jsonlColumns, MAX_COLUMNS } from './jsonl-columns.ts';
 import { validRows } from './valid-rows.ts';
 
@@ -135,7 +136,7 @@ export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: numbe
         found: valueText(bytes.subarray(found, functions.getFoundEnd())),
       };
     }
-    return { offset: offsetOf(found), ...describe(status, rest, text) };
+    return { offset: offsetOf(found), ...jsonProblem(status, rest, text) };
   }
 
   // What the kernel needs to go on with the row at `start`; or what is wrong with that.
@@ -159,7 +160,9 @@ export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: numbe
       case JSONL_STATUS.escapedNames:
         if (!isUtf8(text)) return notUtf8(found + firstInvalidUtf8(text));
         namesCounted = countNames(JSON.parse(text.toString('utf8'))) === functions.getMembers();
-        return namesCounted ? undefined : { expected: ONCE, found: 'one twice, escaped differently' };
+        return namesCounted
+          ? undefined
+          : { expected: EACH_NAME_ONCE, found: 'one twice, escaped differently' };
       case JSONL_STATUS.manyNames:
         if (kernel.allowMoreNames()) return undefined;
         return { expected: 'at most two million names in a row', found: 'more' };
@@ -201,36 +204,6 @@ export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: numbe
   }
 
   return { append, drain };
-}
-
-const ONCE = 'each name once in an object';
-
-function describe(status: number, rest: string, text: string): { expected: string; found: string } {
-  switch (status) {
-    case JSONL_STATUS.notObject:
-      return {
-        expected: 'a JSON object on each line',
-        found: rest.startsWith('"[') ? 'an array' : rest,
-      };
-    case JSONL_STATUS.cut:
-      return { expected: 'a whole JSON object on one line', found: 'the end of the line' };
-    case JSONL_STATUS.control:
-      return { expected: 'control characters to be escaped in strings', found: text };
-    case JSONL_STATUS.escape:
-      return { expected: 'a JSON escape', found: text };
-    case JSONL_STATUS.surrogate:
-      return { expected: 'escaped surrogates in pairs', found: `${text} alone` };
-    case JSONL_STATUS.number:
-      return { expected: 'a JSON number', found: rest };
-    case JSONL_STATUS.depth:
-      return { expected: 'at most 1000 levels of nesting', found: 'more' };
-    case JSONL_STATUS.duplicate:
-      return { expected: ONCE, found: `${text} twice` };
-    case JSONL_STATUS.after:
-      return { expected: 'nothing after the object on its line', found: rest };
-    default:
-      return { expected: 'JSON', found: rest };
-  }
 }
 
 // A value as a message shows it: a string in its quotes already.
