@@ -17,6 +17,7 @@ import {
   sourceOf,
   type TablePlan,
 } from './plan.ts';
+import { scd2, scd2Mode, type Validity } from './scd2.ts';
 import { keyMissing, type StagedTable } from './staged.ts';
 import { rowsRead } from './staging.ts';
 import { createWork, type Merge, type MergeColumn, type OwnTables } from './statement.ts';
@@ -41,6 +42,7 @@ export interface ApplyTables {
 export interface Prepared {
   readonly table: StagedTable;
   readonly merge: Merge;
+  readonly plan: TablePlan;
 }
 
 /**
@@ -67,9 +69,10 @@ export async function prepareTables(apply: ApplyTables): Promise<Prepared[]> {
   const prepared: Prepared[] = [];
   for (const table of merged) {
     checkRepeatable(table, apply);
-    const merge = mergeOf(table, plans.get(table)!, apply, merges);
+    const plan = plans.get(table)!;
+    const merge = mergeOf(table, plan, apply, merges);
     merges.set(table.name, merge);
-    prepared.push({ table, merge });
+    prepared.push({ table, merge, plan });
     await engine.run(`DROP TABLE IF EXISTS ${merge.work}`);
     await engine.run(createWork(merge.work, merge.key, dialect));
   }
@@ -86,7 +89,7 @@ export async function applyTables(apply: ApplyTables, prepared: readonly Prepare
       await engine.run(deleteFrom(table.stage, { when: `NOT ${merge.guard}` }, dialect));
   }
   const entries: LedgerEntry[] = [];
-  for (const { table, merge } of prepared) {
+  for (const { table, merge, plan } of prepared) {
     if (table.created && dialect.analyze !== undefined) await engine.run(dialect.analyze(table.stage));
     const body = async () => {
       const mode = modeOf(table);
@@ -99,7 +102,7 @@ export async function applyTables(apply: ApplyTables, prepared: readonly Prepare
           table: table.name,
           source: apply.source ?? '',
           key,
-          mode,
+          mode: plan.validity === undefined ? mode : scd2Mode(plan.validity),
           parent,
         };
         for (const statement of rememberTable(entry, own, dialect)) await engine.run(statement);
@@ -145,6 +148,8 @@ function statementsOf(table: StagedTable, merge: Merge, apply: ApplyTables): str
   if ('rowKey' in merge) return subtable(merge as Subtable);
   const mode = modeOf(table);
   // Of a table that is replaced, files without rows say that it is empty now; no file says nothing.
+  if (mode === 'scd2')
+    return scd2(merge, table.line, (name) => quoted(columnName(name, apply.naming), apply));
   const delivered = merge.source !== undefined || table.read !== undefined;
   if (full || (mode === 'replace' && delivered))
     return replace(mode === 'append' ? { ...merge, key: [] } : merge);
@@ -161,6 +166,14 @@ function statementsOf(table: StagedTable, merge: Merge, apply: ApplyTables): str
     default:
       return [];
   }
+}
+
+const quoted = (name: string, { engine }: ApplyTables): string => engine.dialect.identifier(name);
+
+function quotedValidity(names: Validity | undefined, apply: ApplyTables): Validity | undefined {
+  if (names === undefined) return undefined;
+  const [from, to] = [names.from, names.to].map((name) => quoted(columnName(name, apply.naming), apply));
+  return { from: from!, to: to! };
 }
 
 function needsKey(merge: Merge, table: StagedTable): Merge {
@@ -216,6 +229,7 @@ function mergeOf(
     stopOnConflict: apply.feed !== 'stitch',
     maxDeletePercent: options.maxDelete ?? 50,
     guard: apply.flag === undefined ? undefined : engine.guard(apply.flag(table.n)),
+    validity: quotedValidity(plan.validity, apply),
   };
   if (line.parent === undefined) return merge;
   const parent = merges.get(line.parent);

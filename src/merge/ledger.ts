@@ -5,6 +5,7 @@ import type { DdlLine } from '../wire/types.ts';
 import { now, ONE_ROW, primaryKey } from './forms.ts';
 import { type Naming, qualified } from './names.ts';
 import type { OwnTables } from './statement.ts';
+import { ORDER_TEXTS } from './tombstone.ts';
 
 /** Names of our tables; `brigade forget` removes them. */
 export const LEDGER = 'brigade_ledger';
@@ -37,7 +38,7 @@ export function createOwnTables(own: OwnTables, dialect: Dialect): string[] {
     ),
     table(
       own.tombstone,
-      `target ${text} NOT NULL, key_text ${text} NOT NULL, order_text ${text}, deleted_at ${instant}${primaryKey('target, key_text', dialect)}`,
+      `target ${text} NOT NULL, key_text ${text} NOT NULL, order_key ${text} NOT NULL, ${ORDER_TEXTS.map((name) => `${name} ${text}`).join(', ')}, deleted_at ${instant}${primaryKey('target, key_text, order_key', dialect)}`,
     ),
   ];
 }

@@ -7,6 +7,7 @@ import type { MergeMode } from '../wire/types.ts';
 import { BATCH, ROW, SHAPE } from './engine.ts';
 import { type ColumnType, columnType, decimalDigits, joinTypes } from './lattice.ts';
 import { columnName, type Naming } from './names.ts';
+import { type Validity, validity, validityColumns } from './scd2.ts';
 import { type StagedColumn, type StagedTable, settledType, stageType } from './staged.ts';
 import type { MergeColumn } from './statement.ts';
 
@@ -22,6 +23,8 @@ export interface TablePlan {
   /** Statements that make the target's columns fit. */
   readonly ddl: readonly string[];
   readonly wholeRows: boolean;
+  /** Of merge mode scd2. */
+  readonly validity: Validity | undefined;
 }
 
 /** The mode of a table; what `full` means for it is said apart. */
@@ -89,6 +92,14 @@ export function planTable(
     made.add(fold(name));
     add.push({ name, type });
   }
+  const typeOf = (name: string) => columns.find(({ column }) => column.name === name)?.type;
+  for (const { name, type } of validityColumns(table, existing, typeOf)) {
+    const there = known.get(fold(name));
+    const from = there?.type;
+    if (there === undefined) add.push({ name: columnName(name, { nameCase }), type });
+    else if (from !== undefined && widened(from, type) !== from)
+      widen.push({ name: there.name, from, to: widened(from, type) });
+  }
   const staged = new Set(
     columns.filter(({ type }) => type !== undefined).map(({ column }) => fold(column.target)),
   );
@@ -97,6 +108,7 @@ export function planTable(
   return {
     columns,
     wholeRows,
+    validity: validity(table, existing),
     ddl: change(table, existing, { table: target, add, widen, ifMissing: false }, dialect),
   };
 }

@@ -47,6 +47,8 @@ export interface Merge {
   readonly onlyMissing: boolean;
   readonly stopOnConflict: boolean;
   readonly maxDeletePercent: number;
+  /** Of merge mode scd2, quoted: the columns that say from when to when a version held. */
+  readonly validity: { readonly from: string; readonly to: string } | undefined;
   /** What holds where a statement may change anything at all; undefined: it does. */
   readonly guard: string | undefined;
 }
@@ -183,10 +185,10 @@ export function mergeWork(merge: Merge): string {
 }
 
 /** Fails if a key column holds NULL. */
-export function checkNullKeys(merge: Merge): string[] {
+export function checkNullKeys(merge: Merge, member = 'key'): string[] {
   return merge.key.map(({ id, name }) => {
     const message = merge.dialect.literal(
-      `table ${merge.table}: expected a value in key column ${name}, found NULL in `,
+      `table ${merge.table}: expected a value in ${member} column ${name}, found NULL in `,
     );
     const text = merge.dialect.type('text');
     return merge.dialect.check(

@@ -1,41 +1,82 @@
-/** The keys that were deleted for good, so that an older version arriving late does not bring them back. */
+/**
+ * What was deleted for good, and when: so that an older version arriving late does not bring it back. Of a table with
+ * history every deletion is kept (see scd2.ts), of any other one the last of each key.
+ */
 
+import { mismatch } from '../errors.ts';
 import { deleteFrom, now } from './forms.ts';
-import { comparable, type Merge } from './statement.ts';
+import { ids, type Merge, older } from './statement.ts';
 
-function keyText(merge: Merge, of: string): string {
+/** The columns that hold the values of an order, as text. */
+export const ORDER_TEXTS = ['order_text', 'order_text_2', 'order_text_3', 'order_text_4'] as const;
+
+/** The key of a row as one text. */
+export function keyText(merge: Pick<Merge, 'key' | 'dialect'>, of: string): string {
   const text = merge.dialect.type('text');
   return merge.key
     .map(({ id }) => `replace(replace(CAST(${of}.${id} AS ${text}), '~', '~~'), '|', '~p')`)
     .join(` || '|' || `);
 }
 
-/** Joins the tombstone of a staged row's key as `z`. */
-export function tombstoneJoin(merge: Merge, of: string): string {
-  return ` LEFT JOIN ${merge.own.tombstone} z ON z.target = ${merge.dialect.literal(merge.targetName)} AND z.key_text = ${keyText(merge, of)}`;
+/** The tombstones of a table: `_brigade_key` and the columns of the order, typed, to be called `z`. */
+export function tombstones(merge: Merge): string {
+  const { dialect } = merge;
+  const order = orderOf(merge).map(
+    ({ id, type }, i) => `${dialect.cast(`z.${ORDER_TEXTS[i]}`, 'staged text', type)} AS ${id}`,
+  );
+  return `(SELECT ${['z.key_text AS _brigade_key', 'z.order_key AS _brigade_order', ...order].join(', ')} FROM ${merge.own.tombstone} z WHERE z.target = ${dialect.literal(merge.targetName)})`;
 }
 
-/** Whether a staged row is older than its key's tombstone, by the first column of the order. */
+/** Joins the tombstone of a staged row's key as `z`. */
+export function tombstoneJoin(merge: Merge, of: string): string {
+  return ` LEFT JOIN ${tombstones(merge)} z ON z._brigade_key = ${keyText(merge, of)}`;
+}
+
+/** Whether a staged row is older than its key's tombstone, by all columns of the order. */
 export function tombstoneOlder(merge: Merge, of: string): string {
-  const [first] = merge.order;
-  const { dialect } = merge;
-  const buried = dialect.cast('z.order_text', 'staged text', first!.type);
-  const y = first!.type === 'text' ? dialect.bytewise(buried) : buried;
-  const x = comparable(dialect, first!, of);
-  return `(z.order_text IS NOT NULL AND (${x} IS NULL OR ${x} < ${y}))`;
+  return `(z._brigade_key IS NOT NULL AND ${older(merge.dialect, merge.order, of, 'z')})`;
 }
 
 /** Notes the keys that the work table deletes. */
 export function buryWork(merge: Merge): string[] {
-  const [first] = merge.order;
-  if (first === undefined) return [];
+  if (merge.order.length === 0) return [];
   const { dialect } = merge;
   const target = dialect.literal(merge.targetName);
-  const text = dialect.type('text');
   const on = (t: string) =>
     `${t}.target = ${target} AND w._brigade_action IN ('d', 'x', 'i', 'u') AND ${t}.key_text = ${keyText(merge, 'w')}`;
   return [
     deleteFrom(merge.own.tombstone, { from: `${merge.work} w`, on }, dialect),
-    `INSERT INTO ${merge.own.tombstone} (target, key_text, order_text, deleted_at) SELECT ${target}, ${keyText(merge, 'w')}, CAST(s.${first.id} AS ${text}), ${now(dialect)} FROM ${merge.work} w JOIN ${merge.source} s ON s._brigade_row = w._brigade_row WHERE w._brigade_action IN ('d', 'x')`,
+    `${insertTombstones(merge)} SELECT ${target}, ${keyText(merge, 'w')}, '', ${orderTexts(merge, 's')}, ${now(dialect)} FROM ${merge.work} w JOIN ${merge.source} s ON s._brigade_row = w._brigade_row WHERE w._brigade_action IN ('d', 'x')`,
   ];
+}
+
+/** `INSERT INTO … (…)`: target, key, order as one text, the values of the order, the instant. */
+export function insertTombstones(merge: Merge): string {
+  const texts = ORDER_TEXTS.slice(0, orderOf(merge).length).join(', ');
+  return `INSERT INTO ${merge.own.tombstone} (target, key_text, order_key, ${texts}, deleted_at)`;
+}
+
+/** The values of a row's order as text, in a list. */
+export function orderTexts(merge: Merge, of: string): string {
+  const text = merge.dialect.type('text');
+  return orderOf(merge)
+    .map(({ id }) => `CAST(${of}.${id} AS ${text})`)
+    .join(', ');
+}
+
+/** The values of a row's order as one text. */
+export function orderText(merge: Merge, of: string): string {
+  const text = merge.dialect.type('text');
+  return orderOf(merge)
+    .map(({ id }) => `coalesce(replace(replace(CAST(${of}.${id} AS ${text}), '~', '~~'), '|', '~p'), '~n')`)
+    .join(` || '|' || `);
+}
+
+function orderOf({ table, order }: Merge): Merge['order'] {
+  if (order.length <= ORDER_TEXTS.length) return order;
+  throw mismatch(
+    `table ${table}`,
+    `an order of at most ${ORDER_TEXTS.length} columns where deletions are remembered`,
+    ids(order),
+  );
 }
