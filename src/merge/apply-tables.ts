@@ -22,6 +22,7 @@ import { keyMissing, type StagedTable } from './staged.ts';
 import { rowsRead } from './staging.ts';
 import { createWork, type Merge, type MergeColumn, type OwnTables } from './statement.ts';
 import { forsaken, type Subtable, sourceKey, subtable } from './subtable.ts';
+import { followVersion } from './version.ts';
 import { vendorExact } from './vendor-exact.ts';
 
 export interface ApplyTables {
@@ -311,6 +312,10 @@ async function forsakenOf(
     )
       continue;
     statements.push(forsaken(merge, qualified(target, naming), keys));
+    const version = merge.version === undefined ? undefined : columnName(merge.version.name, naming);
+    if (version !== undefined && columns.some((column) => column.name === version)) {
+      statements.push(...followVersion(merge, qualified(target, naming), dialect.identifier(version)));
+    }
   }
   return statements;
 }

@@ -18,7 +18,7 @@ import {
   same,
   where,
 } from './statement.ts';
-import { dropOldVersions, liveVersion } from './version.ts';
+import { dropOldVersions, followVersion, liveVersion } from './version.ts';
 
 const SOURCE_KEY = '_sdc_source_key_';
 
@@ -59,6 +59,9 @@ export function subtable(merge: Subtable): string[] {
   const statements: string[] = [];
   // Its source key is not even known: neither is there anything that it could be compared with.
   if (key.length === 0 && !merge.full) return statements;
+  if (parent?.version !== undefined && merge.version !== undefined) {
+    statements.push(...followVersion(parent, target, merge.version.id, merge));
+  }
   if (merge.source !== undefined) {
     statements.push(...dropOldVersions(merge));
     if (parentColumns !== undefined) statements.push(matching(merge, parent!, parentColumns));

@@ -31,3 +31,17 @@ export function dropOldVersions(merge: Merge): string[] {
       : `UPDATE ${own.table} SET version = ${staged(merge)} WHERE ${isOurs} AND ${staged(merge)} > coalesce(version, -1)`,
   ];
 }
+
+/** Deletes a subtable's rows of versions that its parent has left behind. After the parent's own statements. */
+export function followVersion(parent: Merge, target: string, version: string, counted?: Merge): string[] {
+  const from = `(SELECT max(v.version) AS known FROM ${parent.own.table} v WHERE v.target = ${parent.dialect.literal(parent.targetName)}) v`;
+  const on = (t: string) => `coalesce(${t}.${version}, 0) < v.known`;
+  return [
+    ...(counted === undefined
+      ? []
+      : [
+          `INSERT INTO ${counted.counts} SELECT ${counted.n}, 0, 0, count(*) FROM ${target} t JOIN ${from} ON ${on('t')}`,
+        ]),
+    deleteFrom(target, { from, on }, parent.dialect),
+  ];
+}
