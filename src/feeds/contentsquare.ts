@@ -6,6 +6,7 @@ import { readContentsquareManifest } from './contentsquare-manifest.ts';
 import type { Feed, ListContext, Listed, TableDefaults } from './feed.ts';
 import { inScope, listedFile, ROOT_SCOPE } from './found.ts';
 import { compareIds } from './group-id.ts';
+import { isApplied } from './ready.ts';
 
 const FOLDER = 'manifests/';
 const MAX_MANIFEST_BYTES = 256 * 2 ** 20;
@@ -38,7 +39,11 @@ async function* list(context: ListContext): AsyncIterable<Listed> {
     const files = [];
     for (; dumps[i]?.id === id; i += 1) {
       const { entry, tables } = dumps[i]!;
-      const left = tables.filter((table) => superseded[i]!.has(table) || !context.wanted(table));
+      const had = (table: string) =>
+        isApplied({ scope: ROOT_SCOPE, group: id, table, modified: entry.modified }, context);
+      const left = tables.filter(
+        (table) => superseded[i]!.has(table) || !context.wanted(table) || had(table),
+      );
       files.push({
         ...listedFile(entry, { role: 'manifest', format: 'json' }),
         ...(left.length === 0 ? {} : { superseded: left }),

@@ -8,9 +8,17 @@ import type { Cursor } from './feed.ts';
 import { compareIds, idNumber } from './group-id.ts';
 
 /** The group that a scope has come to, or null. */
-export interface CursorOf {
-  (scope: string): string | null;
-  /** There is no cursor for any scope. */
+export type CursorOf = (scope: string) => string | null;
+
+/** How far the tables of each scope have been applied. Memory: a line of state each. */
+export interface Cursors {
+  /** Where the listing of a scope starts: the newest group that all tables that are wanted have been brought to. */
+  readonly start: CursorOf;
+  /** The newest group that one table has been brought to, or null. */
+  applied(scope: string, table: string): string | null;
+  /** Nothing of a table has been applied yet, in any scope. */
+  isFirst(table: string): boolean;
+  /** There is no cursor at all. */
   readonly isEmpty: boolean;
 }
 
@@ -32,32 +40,71 @@ export function parseCursors(text: string, flag: string): readonly Cursor[] {
 interface CursorSource {
   readonly feed: string;
   readonly source: string;
+  /** As `--tables` names them; undefined: all. */
   readonly tables?: readonly string[];
 }
 
 /**
  * Reads `--after`: a CURSOR, `@FILE` with lines as `state` prints them, or `@TARGET`, whose state is read (and the
- * connection closed) before anything is listed. Lines of other sources, and of tables that `--tables` leaves out,
- * do not count.
+ * connection closed) before anything is listed. Lines of other sources do not count.
  */
 export async function readCursors(
   after: string | undefined,
   source: CursorSource,
   context: Context,
-): Promise<CursorOf> {
-  if (after === undefined) return cursorOf([]);
-  if (!after.startsWith('@')) return cursorOf(parseCursors(after, 'after'));
+): Promise<Cursors> {
+  if (after === undefined) return cursorsOf([], source.tables);
+  if (!after.startsWith('@')) return cursorsOf(parseCursors(after, 'after'), source.tables);
   const place = after.slice(1);
   const lines = isTarget(place) ? await targetState(place, context) : await stateLines(place);
   const ours = lines.filter(
-    (line) =>
-      (line.feed ?? source.feed) === source.feed &&
-      (line.source ?? source.source) === source.source &&
-      (line.table === undefined ||
-        source.tables === undefined ||
-        source.tables.some((glob) => globMatch(glob, line.table!))),
+    (line) => (line.feed ?? source.feed) === source.feed && (line.source ?? source.source) === source.source,
   );
-  return cursorOf(ours);
+  return cursorsOf(ours, source.tables);
+}
+
+/**
+ * What lines of state say together. A line without `table` speaks for all tables, one whose `table` is a name or a
+ * pattern of `--tables` for those it matches: each was applied up to its group, without a gap.
+ */
+export function cursorsOf(cursors: readonly Cursor[], wanted: readonly string[] | undefined): Cursors {
+  const whole = cursorOf(cursors.filter(({ table }) => table === undefined));
+  const scopes = new Map<string | undefined, Map<string, string>>();
+  for (const { scope, table, group } of cursors) {
+    if (table === undefined) continue;
+    const tables = scopes.get(scope) ?? new Map<string, string>();
+    scopes.set(scope, tables);
+    const known = tables.get(table);
+    if (known === undefined || compareIds(group, known) > 0) tables.set(table, group);
+  }
+  const applied = (scope: string, table: string): string | null => {
+    let newest = whole(scope);
+    for (const tables of [scopes.get(scope), scopes.get(undefined)]) {
+      for (const [pattern, group] of tables ?? []) {
+        if (newest !== null && compareIds(group, newest) <= 0) continue;
+        if (globMatch(pattern, table)) newest = group;
+      }
+    }
+    return newest;
+  };
+  return {
+    // A pattern that another one matches is one of those that this stands for, so patterns are asked for like names.
+    start: (scope) =>
+      wanted === undefined ? whole(scope) : oldest(wanted.map((table) => applied(scope, table))),
+    applied,
+    isFirst: (table) =>
+      !cursors.some((cursor) => cursor.table === undefined || globMatch(cursor.table, table)),
+    isEmpty: cursors.length === 0,
+  };
+}
+
+function oldest(groups: readonly (string | null)[]): string | null {
+  let found: string | null | undefined;
+  for (const group of groups) {
+    if (group === null) return null;
+    if (found === undefined || found === null || compareIds(group, found) < 0) found = group;
+  }
+  return found ?? null;
 }
 
 /** The newest group of each scope; one without a scope counts for those that have none of their own. */
@@ -67,9 +114,7 @@ export function cursorOf(cursors: readonly Cursor[]): CursorOf {
     const known = newest.get(scope);
     if (known === undefined || compareIds(group, known) > 0) newest.set(scope, group);
   }
-  return Object.assign((scope: string) => newest.get(scope) ?? newest.get(undefined) ?? null, {
-    isEmpty: newest.size === 0,
-  });
+  return (scope: string) => newest.get(scope) ?? newest.get(undefined) ?? null;
 }
 
 function isTarget(place: string): boolean {

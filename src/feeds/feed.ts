@@ -10,6 +10,7 @@ export interface Cursor {
   readonly source?: string;
   /** Absent: every scope. */
   readonly scope?: string;
+  /** Absent: every table. A table's name, or a pattern of `--tables`, which speaks for all that it matches. */
   readonly table?: string;
   readonly group: string;
 }
@@ -39,12 +40,14 @@ export interface ListContext extends Context {
   /** Normalised, ends in `/`. */
   readonly root: string;
   readonly options: ListGroupsOptions;
-  /** The last group applied of a scope, or null. */
+  /** Where a scope's listing starts: the last group applied of all tables that are wanted, or null. */
   cursor(scope: string): string | null;
+  /** The last group applied of one table, which may be ahead of its scope; or null. */
+  applied(scope: string, table: string): string | null;
   /** A scope is there, whether or not it is wanted or holds anything new. */
   noteScope(scope: string): void;
-  /** Nothing of this source has been applied yet. */
-  readonly isFirst: boolean;
+  /** Nothing of a table has been applied yet. */
+  isFirst(table: string): boolean;
   /** The last group of a scope that is wanted, or null. */
   until(scope: string): string | null;
   /** Whether `--tables` (and `--skip-org-tables`) let a table through. */
@@ -63,6 +66,8 @@ export type Listed =
       readonly scope: string;
       readonly group: string;
       readonly files: AsyncIterable<ListedFile> | readonly ListedFile[];
+      /** All of the group is there, whatever `--tables` says: its scope is what was chosen. */
+      readonly whole?: boolean;
     };
 
 /** What a feed knows of a table before anything was read of it. */

@@ -58,9 +58,10 @@ export function listGroups(url: string, options: ListGroupsOptions): Source {
         ...options,
         lookback: options.lookback ?? (options.after?.startsWith('@') ? feed.lookbackMs : 0),
       },
-      cursor,
+      cursor: cursor.start,
+      applied: cursor.applied,
+      isFirst: cursor.isFirst,
       until,
-      isFirst: cursor.isEmpty,
       noteScope: (scope) => void scopes.add(scope),
       wanted: (table) =>
         (options.tables === undefined || options.tables.some((glob) => globMatch(glob, table))) &&
@@ -93,7 +94,7 @@ async function* lines(feed: Feed, context: ListContext): AsyncIterable<Chunk> {
     const names = { feed: feed.name, scope, group };
     // A late group stands after the cursor too: that is where the target is.
     const after = newest.get(scope) ?? context.cursor(scope);
-    yield { $: 'group', ...names, after };
+    yield { $: 'group', ...names, after, ...(item.whole === true ? {} : chosen(context)) };
     const digest = createHash('sha256');
     let files = 0;
     for await (const found of item.files) {
@@ -106,6 +107,12 @@ async function* lines(feed: Feed, context: ListContext): AsyncIterable<Chunk> {
     yield { $: 'commit', ...names, files, digest: digest.digest('hex') };
     if (after === null || compareIds(group, after) > 0) newest.set(scope, group);
   }
+}
+
+// What a sink may take for applied once the group is.
+function chosen({ options: { tables } }: ListContext): { tables?: readonly string[] } {
+  if (tables === undefined || tables.some((glob) => /^\*+$/.test(glob))) return {};
+  return { tables: [...new Set(tables.map((glob) => glob.trim()))] };
 }
 
 // A wrong root is told from one with nothing new by an example of what lies there.

@@ -61,14 +61,36 @@ async function* unchanged(delivery: Delivery, newest: string, settle: number): A
   }
 }
 
-/** The wanted files of a delivery as file lines. */
+/**
+ * Whether a table had a group's files before: in a listing that begins earlier, since other tables are behind it. A
+ * file that came late is shown again all the same.
+ */
+export function isApplied(
+  { scope, group, table, modified }: { scope: string; group: string; table: string; modified: string },
+  context: ListContext,
+): boolean {
+  const [start, applied] = [context.cursor(scope), context.applied(scope, table)];
+  if (applied === null || compareIds(group, applied) > 0) return false;
+  const { lookback = 0 } = context.options;
+  const isLate = lookback > 0 && Date.parse(modified) >= context.nowMs - lookback;
+  // Groups at or before the start are there only because something in them is late.
+  return !isLate && (start === null || compareIds(group, start) > 0);
+}
+
+/** The wanted files of a delivery as file lines; not those of tables that had them before. */
 export async function* wantedFiles(
   delivery: Delivery,
   context: ListContext,
   toFile: (found: Found) => ListedFile,
 ): AsyncIterable<ListedFile> {
+  const { scope, group } = delivery;
   for await (const found of delivery.files()) {
     const file = toFile(found);
-    if (file.table === undefined || context.wanted(file.table)) yield file;
+    const { table } = file;
+    if (
+      table === undefined ||
+      (context.wanted(table) && !isApplied({ scope, group, table, modified: found.entry.modified }, context))
+    )
+      yield file;
   }
 }

@@ -1,10 +1,10 @@
 /** Stitch, "Amazon S3" destination: append-only loads per integration and table, under a key template of the user's. */
 
 import type { TableLine } from '../wire/types.ts';
-import type { Feed, ListContext, Listed, TableDefaults } from './feed.ts';
-import { listedFile } from './found.ts';
+import type { Feed, ListContext, Listed, ListedFile, TableDefaults } from './feed.ts';
+import { type Delivery, type Found, listedFile } from './found.ts';
 import { type KeyTemplate, type KeyValues, parseTemplate, roleValue } from './key-template.ts';
-import { readyOnly, wantedFiles } from './ready.ts';
+import { readyOnly } from './ready.ts';
 import { descend, walkGroups } from './walk.ts';
 
 export const STITCH_TEMPLATE =
@@ -31,18 +31,47 @@ async function* list(context: ListContext): AsyncIterable<Listed> {
     skip: (folder) => folder.startsWith('stitch-challenge-file'),
   });
   let rejectFiles = 0;
-  for await (const delivery of readyOnly(deliveries, context, { settleMs: SETTLE_MS, laterTells: false })) {
+  const chosen = chosenScopes(deliveries, context);
+  for await (const delivery of readyOnly(chosen, context, { settleMs: SETTLE_MS, laterTells: false })) {
     const { scope, group } = delivery;
     const isRejects = scope.split('/').at(-1) === REJECTED;
-    const files = wantedFiles(delivery, context, ({ entry, values }) => {
+    const files = allFiles(delivery, ({ entry, values }) => {
       if (isRejects) rejectFiles += 1;
       const table = roleValue(template, 'table', values)!.replaceAll('/', '__');
       return listedFile(entry, { table, role: isRejects ? 'rejects' : 'data' });
     });
-    yield { kind: 'group', scope, group, files };
+    yield { kind: 'group', scope, group, files, whole: true };
   }
   if (rejectFiles > 0)
     context.warn(`${rejectFiles} new file(s) in ${REJECTED}: records that Stitch could not load`);
+}
+
+// A table is a scope here, so `--tables` chooses scopes: a subtable comes with its top-level table, never without.
+async function* chosenScopes(
+  deliveries: AsyncIterable<Delivery>,
+  context: ListContext,
+): AsyncIterable<Delivery> {
+  let hasAny = false;
+  let others: string | undefined;
+  for await (const delivery of deliveries) {
+    const top = delivery.scope.split('/').at(-1)!;
+    if (!context.wanted(top)) {
+      others ??= delivery.scope;
+      continue;
+    }
+    hasAny = true;
+    yield delivery;
+  }
+  const subtable = context.options.tables?.find((glob) => glob.includes('__'));
+  if (!hasAny && others !== undefined && subtable !== undefined)
+    context.warn(`--tables ${subtable}: subtables come with their top-level table; choose that one`);
+}
+
+async function* allFiles(
+  delivery: Delivery,
+  toFile: (found: Found) => ListedFile,
+): AsyncIterable<ListedFile> {
+  for await (const found of delivery.files()) yield toFile(found);
 }
 
 function integrationOf(template: KeyTemplate, values: KeyValues): string[] {

@@ -33,7 +33,10 @@ export async function pendingScripts(context: ListContext): Promise<PendingScrip
   const fullTime = new Map(full.map((entry) => [tableOf(entry), entry.modified]));
   const upgrades = (await scripts(context, UPGRADE)).filter((entry) => {
     const known = fullTime.get(tableOf(entry));
-    return known === undefined || (context.isFirst ? entry.modified > known : entry.modified >= known);
+    return (
+      known === undefined ||
+      (context.isFirst(tableOf(entry)) ? entry.modified > known : entry.modified >= known)
+    );
   });
   upgrades.sort(
     (a, b) =>

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { mismatch } from '../errors.ts';
+import { mismatch, UserError } from '../errors.ts';
 import type { Context } from '../stage.ts';
 import {
   type Chunk,
@@ -25,7 +25,7 @@ import {
 } from './ledger.ts';
 import { type Naming, targetName } from './names.ts';
 import type { GroupReport, MergeOptions } from './options.ts';
-import { checkScd2 } from './scd2.ts';
+import { checkSelection, selectionEntries } from './selection.ts';
 import type { StagedTable } from './staged.ts';
 import { createStaging, rowsRead } from './staging.ts';
 import { createCounts } from './statement.ts';
@@ -106,7 +106,7 @@ export function createApply(
     if (target === undefined) {
       throw mismatch(`table ${line.table}`, 'a group that tells its name in the target', 'none');
     }
-    checkScd2(line);
+    if (line.merge === 'scd2') throw new UserError(`table ${line.table}: merge scd2 is not in this version`);
     return stagedTable(current, line, target, dialect);
   }
 
@@ -146,6 +146,11 @@ export function createApply(
     checkCounts(current, commit, options, context);
     const group = commit === undefined ? undefined : ledgerGroup(current, commit, feed);
     if (group !== undefined) checkKeys(tables);
+    const chosen = current.group?.tables;
+    const summary =
+      chosen === undefined
+        ? [whole(current, tables)]
+        : selectionEntries(chosen, tables, current.tables.size + 1);
 
     await engine.run(`DROP TABLE IF EXISTS ${counts}`);
     await engine.run(createCounts(counts, dialect));
@@ -157,18 +162,24 @@ export function createApply(
     if (!dialect.transactionalDdl) prepared = await prepareTables(work);
     await begin();
     if (group !== undefined) {
-      if (options.allowGap !== true) await engine.run(checkCursor(group, own, dialect));
-      const names = ['', ...tables.map(({ name }) => name)];
-      await engine.decide(
-        names.map((name, n) => ({
-          name: flagOf(n === 0 ? 0 : tables[n - 1]!.n),
-          condition: isNew(group, name, own, dialect),
+      if (options.allowGap !== true) {
+        const checks =
+          chosen === undefined
+            ? [checkCursor(group, own, dialect)]
+            : checkSelection(group, chosen, tables, own, dialect);
+        for (const check of checks) await engine.run(check);
+      }
+      await engine.decide([
+        ...summary.map((entry) => ({
+          name: flagOf(entry.flag ?? 0),
+          condition: isNew(group, entry.table, own, dialect),
         })),
-      );
+        ...tables.map(({ n, name }) => ({ name: flagOf(n), condition: isNew(group, name, own, dialect) })),
+      ]);
     }
     if (dialect.transactionalDdl) prepared = await prepareTables(work);
     const entries = await applyTables(work, prepared);
-    const applied = group === undefined || (await record(group, entries, whole(current, tables)));
+    const applied = group === undefined || (await record(group, [...entries, ...summary]));
     for (const line of ddl) await engine.run(insertDdl(line, feed?.source ?? '', own, dialect));
     const sums = await engine.rows(selectCounts(whole(current, tables).read));
     await engine.run(dialect.commit);
@@ -196,14 +207,10 @@ export function createApply(
   }
 
   // The rows of the ledger. Whether there was anything to record.
-  async function record(
-    group: LedgerGroup,
-    entries: readonly LedgerEntry[],
-    all: LedgerEntry,
-  ): Promise<boolean> {
+  async function record(group: LedgerGroup, entries: readonly LedgerEntry[]): Promise<boolean> {
     let recorded = false;
-    for (const entry of [...entries, all]) {
-      const name = flagOf(entry.n ?? 0);
+    for (const entry of entries) {
+      const name = flagOf(entry.flag ?? entry.n ?? 0);
       await engine.when(name, async () => {
         recorded = true;
         const guard = engine.guard(name);

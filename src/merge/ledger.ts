@@ -5,7 +5,6 @@ import type { DdlLine } from '../wire/types.ts';
 import { now, ONE_ROW, primaryKey } from './forms.ts';
 import { type Naming, qualified } from './names.ts';
 import type { OwnTables } from './statement.ts';
-import { ORDER_TEXTS } from './tombstone.ts';
 
 /** Names of our tables; `brigade forget` removes them. */
 export const LEDGER = 'brigade_ledger';
@@ -55,7 +54,7 @@ export interface LedgerGroup {
 
 /** What one row of the ledger says besides its group. */
 export interface LedgerEntry {
-  /** Empty for the group as a whole. */
+  /** Empty for the group as a whole; a name or pattern of `--tables` for all that it matches. */
   readonly table: string;
   readonly files: number;
   /** A number in SQL: of files that the engine reads, it alone can tell. */
@@ -63,13 +62,16 @@ export interface LedgerEntry {
   readonly rejected: number;
   readonly key: readonly string[] | undefined;
   readonly mode: string | undefined;
-  /** Its number in the counts; undefined: all tables together. */
+  /** Its number in the counts; undefined: all tables together, or those of `among`. */
   readonly n: number | undefined;
+  readonly among?: readonly number[];
+  /** The number of its flag; default: `n`, else 0. */
+  readonly flag?: number;
 }
 
 // Group ids are whole numbers of any size, or dates: of equal length after leading zeros are gone, text order is
 // their order. (Vendors' ids; `9 < 10`.)
-function newestFirst(dialect: Dialect): string {
+export function byAge(dialect: Dialect): string {
   const digits = dialect.withoutZeros?.('group_id') ?? `ltrim(group_id, '0')`;
   return `length(${digits}) DESC, ${dialect.bytewise(digits)} DESC`;
 }
@@ -81,7 +83,7 @@ export function compareGroups(a: string, b: string): number {
   return x === y ? 0 : x < y ? -1 : 1;
 }
 
-function scopeIs({ source, scope }: LedgerGroup, dialect: Dialect): string {
+export function scopeIs({ source, scope }: LedgerGroup, dialect: Dialect): string {
   return `source = ${dialect.literal(source)} AND scope = ${dialect.literal(scope)}`;
 }
 
@@ -90,9 +92,9 @@ export function isNew(group: LedgerGroup, table: string, own: OwnTables, dialect
   return `NOT EXISTS (SELECT 1 FROM ${own.ledger} WHERE ${scopeIs(group, dialect)} AND group_id = ${dialect.literal(group.group)} AND table_name = ${dialect.literal(table)})`;
 }
 
-/** Fails if the stream skips groups: a group that is new must follow the newest one of its scope. */
+/** Fails if the stream skips groups: a group that is new must follow the newest one that was applied whole. */
 export function checkCursor(group: LedgerGroup, own: OwnTables, dialect: Dialect): string {
-  const newest = `(SELECT group_id FROM ${own.ledger} WHERE ${scopeIs(group, dialect)} ORDER BY ${newestFirst(dialect)} LIMIT 1)`;
+  const newest = `(SELECT group_id FROM ${own.ledger} WHERE ${scopeIs(group, dialect)} AND table_name = '' ORDER BY ${byAge(dialect)} LIMIT 1)`;
   const after =
     group.after === null
       ? `coalesce(${newest}, '') <> ''`
@@ -123,7 +125,8 @@ export function insertLedger(
 ): string {
   const quote = (text: string | undefined) => (text === undefined ? 'NULL' : dialect.literal(text));
   const sum = (column: string) => `coalesce(sum(c.${column}), 0)`;
-  const of = entry.n === undefined ? '' : ` WHERE c.n = ${entry.n}`;
+  const among = entry.among === undefined ? '' : ` WHERE c.n IN (${[0, ...entry.among].join(', ')})`;
+  const of = entry.n === undefined ? among : ` WHERE c.n = ${entry.n}`;
   const columns =
     'feed, source, scope, group_id, table_name, files, rows_read, inserted, updated, deleted, rejected, digest, tool_version, merge_key, merge_mode, applied_at';
   const values = [
@@ -184,5 +187,5 @@ export function rememberTable(entry: TableEntry, own: OwnTables, dialect: Dialec
 /** The newest group of every table of every scope, that of the scope itself (table empty) first. */
 export function selectState(own: OwnTables, dialect: Dialect): string {
   const text = dialect.type('text');
-  return `SELECT feed, source, scope, table_name, group_id, CAST(files AS ${text}) AS files, CAST(rows_read AS ${text}) AS rows_read, CAST(applied_at AS ${text}) AS applied_at FROM (SELECT l.*, row_number() OVER (PARTITION BY source, scope, table_name ORDER BY ${newestFirst(dialect)}) AS place FROM ${own.ledger} l) l WHERE place = 1 ORDER BY source, scope, table_name`;
+  return `SELECT feed, source, scope, table_name, group_id, CAST(files AS ${text}) AS files, CAST(rows_read AS ${text}) AS rows_read, CAST(applied_at AS ${text}) AS applied_at FROM (SELECT l.*, row_number() OVER (PARTITION BY source, scope, table_name ORDER BY ${byAge(dialect)}) AS place FROM ${own.ledger} l) l WHERE place = 1 ORDER BY source, scope, table_name`;
 }

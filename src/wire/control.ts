@@ -12,7 +12,10 @@ const MEMBERS: {
 } = {
   feed: { must: { wire: 'number', feed: 'string', source: 'string', root: 'string' } },
   ddl: { must: { uri: 'string', modified: 'string', etag: 'string' }, may: { sql: 'string' } },
-  group: { must: { feed: 'string', scope: 'string', group: 'string', after: 'string or null' } },
+  group: {
+    must: { feed: 'string', scope: 'string', group: 'string', after: 'string or null' },
+    may: { tables: 'list' },
+  },
   file: {
     must: { uri: 'string' },
     may: {

@@ -69,6 +69,8 @@ export interface GroupLine {
   readonly group: string;
   /** The group this one was listed after in its scope; null for the first. */
   readonly after: string | null;
+  /** Names or patterns of the only tables that were listed (`--tables`); absent: all. */
+  readonly tables?: readonly string[];
 }
 
 export type FileRole = 'data' | 'manifest' | 'rejects';

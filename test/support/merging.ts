@@ -40,6 +40,8 @@ export interface TestGroup {
   readonly after: string | null;
   readonly chunks: readonly Chunk[];
   readonly scope?: string;
+  /** As `--tables` chose them. */
+  readonly tables?: readonly string[];
 }
 
 /** A whole stream. */
@@ -49,8 +51,8 @@ export async function* stream(
   source = 'test',
 ): AsyncIterable<Chunk> {
   yield { $: 'feed', wire: 1, feed, source, root: 'file:///drop/' };
-  for (const { group, after, chunks, scope = 'POD1' } of groups) {
-    yield { $: 'group', feed, scope, group, after };
+  for (const { group, after, chunks, scope = 'POD1', tables } of groups) {
+    yield { $: 'group', feed, scope, group, after, ...(tables === undefined ? {} : { tables }) };
     yield* chunks;
     yield { $: 'commit', feed, scope, group, files: 0, digest: `digest of ${group}` };
   }
