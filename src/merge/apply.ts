@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { mismatch, UserError } from '../errors.ts';
+import { mismatch } from '../errors.ts';
 import type { Context } from '../stage.ts';
 import {
   type Chunk,
@@ -25,6 +25,7 @@ import {
 } from './ledger.ts';
 import { type Naming, targetName } from './names.ts';
 import type { GroupReport, MergeOptions } from './options.ts';
+import { checkScd2 } from './scd2.ts';
 import { checkSelection, selectionEntries } from './selection.ts';
 import type { StagedTable } from './staged.ts';
 import { createStaging, rowsRead } from './staging.ts';
@@ -106,7 +107,7 @@ export function createApply(
     if (target === undefined) {
       throw mismatch(`table ${line.table}`, 'a group that tells its name in the target', 'none');
     }
-    if (line.merge === 'scd2') throw new UserError(`table ${line.table}: merge scd2 is not in this version`);
+    checkScd2(line);
     return stagedTable(current, line, target, dialect);
   }
 

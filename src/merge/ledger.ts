@@ -5,6 +5,7 @@ import type { DdlLine } from '../wire/types.ts';
 import { now, ONE_ROW, primaryKey } from './forms.ts';
 import { type Naming, qualified } from './names.ts';
 import type { OwnTables } from './statement.ts';
+import { ORDER_TEXTS } from './tombstone.ts';
 
 /** Names of our tables; `brigade forget` removes them. */
 export const LEDGER = 'brigade_ledger';
