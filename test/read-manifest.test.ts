@@ -1032,3 +1032,22 @@ describe('mapping ahead', () => {
     assert.equal(closed, 2);
   });
 });
+
+describe('empty files', () => {
+  const row = '{"__sdc_primary_key":"a","v":1}\n';
+
+  it('ask for no key, and leave it to the next file to tell the columns', async () => {
+    const { path } = drop({
+      'prod/visits/1_1000.jsonl': '',
+      'prod/visits/2_1000.jsonl': row,
+      'prod/visits/1_2000.csv': '',
+    });
+    const chunks = await readDrop(path, 'stitch');
+    const lines = chunks.filter(isControl);
+    assert.deepEqual(
+      lines.map(({ $ }) => $),
+      ['feed', 'group', 'file', 'table', 'file', 'commit', 'group', 'file', 'commit', 'end'],
+    );
+    assert.deepEqual(tableOf(chunks, 'visits').key, ['__sdc_primary_key']);
+  });
+});

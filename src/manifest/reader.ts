@@ -117,7 +117,9 @@ export function createLineReader(parts: ReaderParts): LineReader {
     known: Promise<Schema>,
     line: TableLine | undefined,
   ): Promise<readonly Chunk[]> {
-    return [await describe(table, await known, { file, line }), file];
+    const described = await describe(table, await known, { file, line });
+    const saysNothing = described.columns === undefined && described.key === undefined;
+    return isEmpty(file) && saysNothing && needsKey(described) ? [file] : [described, file];
   }
 
   async function expand(file: FileLine, known: Promise<Schema>, alone: boolean): Promise<readonly Chunk[]> {
@@ -194,7 +196,8 @@ export function createLineReader(parts: ReaderParts): LineReader {
           ) {
             return Promise.resolve([chunk]);
           }
-          (inGroup ? inside : outside).add(table);
+          // The next file may say what an empty one does not.
+          if (!isEmpty(chunk)) (inGroup ? inside : outside).add(table);
           return readFile(chunk, table, known, said.get(table));
         }
         default:
@@ -211,6 +214,8 @@ interface Described {
   readonly line?: TableLine | undefined;
   readonly vendorKey?: readonly string[] | undefined;
 }
+
+const isEmpty = (file: FileLine) => file.bytes === 0;
 
 const isFileOf = (chunk: Chunk, table: string) =>
   isControl(chunk) && chunk.$ === 'file' && chunk.table === table;
