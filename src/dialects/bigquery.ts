@@ -107,7 +107,7 @@ export const bigquery: Dialect = {
   // Keys are said but never checked: https://cloud.google.com/bigquery/docs/primary-foreign-keys
   primaryKey: (columns) => `PRIMARY KEY (${columns}) NOT ENFORCED`,
   // Of two transactions that change one table, the second is cancelled: https://cloud.google.com/bigquery/docs/transactions#transaction_concurrency
-  lock: (schema) => `UPDATE ${quoted(schema)}.brigade_lock SET n = n + 1 WHERE TRUE`,
+  lock: (schema) => `UPDATE ${quoted(schema)}.brigade_lock SET n = n + 1 WHERE 1 = 1`,
   prepare: (schema) => [
     `CREATE TABLE IF NOT EXISTS ${quoted(schema)}.brigade_lock (n INT64)`,
     `INSERT INTO ${quoted(schema)}.brigade_lock (n) SELECT 0 FROM (SELECT 1 AS one) o WHERE NOT EXISTS (SELECT 1 FROM ${quoted(schema)}.brigade_lock)`,

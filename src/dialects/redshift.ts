@@ -94,7 +94,7 @@ export const redshift: Dialect = {
     `SET search_path TO ${quoted(schema)}`,
     `CREATE TABLE IF NOT EXISTS ${quoted(schema)}.brigade_lock (n INTEGER)`,
     createGo(false, 'VARCHAR(64)'),
-    `CREATE OR REPLACE PROCEDURE brigade_check(query IN VARCHAR(65535)) AS $$ DECLARE message VARCHAR(65535); BEGIN EXECUTE query INTO message; IF message IS NOT NULL THEN RAISE EXCEPTION '%', message; END IF; END; $$ LANGUAGE plpgsql`,
+    `CREATE OR REPLACE PROCEDURE brigade_check(query VARCHAR(65535)) AS $$ DECLARE message VARCHAR(65535); BEGIN EXECUTE query INTO message; IF message IS NOT NULL THEN RAISE EXCEPTION '%', message; END IF; END; $$ LANGUAGE plpgsql`,
   ],
   createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`,
   // One column a statement, and no IF NOT EXISTS: where the table is not known, a column that it lacks fails the merge.

@@ -104,7 +104,7 @@ export const snowflake: Dialect = {
   check: (query) => `SELECT to_number(q.m) FROM (${query}) q (m) WHERE q.m IS NOT NULL`,
   // Waits for the other transaction; then each statement sees what that one committed (READ COMMITTED).
   // https://docs.snowflake.com/en/sql-reference/transactions#resource-locking
-  lock: (schema) => `UPDATE ${quoted(schema)}.BRIGADE_LOCK SET N = N + 1 WHERE TRUE`,
+  lock: (schema) => `UPDATE ${quoted(schema)}.BRIGADE_LOCK SET N = N + 1 WHERE 1 = 1`,
   prepare: (schema) => [
     `USE SCHEMA ${quoted(schema)}`,
     `CREATE TABLE IF NOT EXISTS ${quoted(schema)}.BRIGADE_LOCK (N NUMBER(38,0))`,

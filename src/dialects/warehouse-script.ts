@@ -82,7 +82,7 @@ export function warehouseScript(warehouse: Warehouse): (options: ScriptOptions) 
           ({ name, condition }) =>
             `SELECT ${dialect.literal(name)} AS flag FROM (SELECT 1 AS one) o WHERE ${condition}`,
         );
-        run(`DELETE FROM ${GO} WHERE TRUE`);
+        run(`DELETE FROM ${GO} WHERE 1 = 1`);
         run(`INSERT INTO ${GO} (flag) ${rows.join(' UNION ALL ')}`);
       },
       when: (_flag, body) => body(),

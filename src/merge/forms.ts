@@ -44,8 +44,8 @@ export function deleteFrom(target: string, { from, on, when }: Deletion, dialect
   }
   const t = form === 'bare' ? target : 't';
   const about = on === undefined ? undefined : on(t);
-  const holds = from === undefined ? about : `EXISTS (SELECT 1 FROM ${from} WHERE ${about ?? 'TRUE'})`;
+  const holds = from === undefined ? about : `EXISTS (SELECT 1 FROM ${from} WHERE ${about ?? '1 = 1'})`;
   const conditions = [holds, when].filter((condition) => condition !== undefined);
   const name = form === 'bare' ? target : `${target} AS t`;
-  return `DELETE FROM ${name} WHERE ${conditions.length === 0 ? 'TRUE' : conditions.join(' AND ')}`;
+  return `DELETE FROM ${name} WHERE ${conditions.length === 0 ? '1 = 1' : conditions.join(' AND ')}`;
 }
