@@ -1051,3 +1051,19 @@ describe('empty files', () => {
     assert.deepEqual(tableOf(chunks, 'visits').key, ['__sdc_primary_key']);
   });
 });
+
+it('a header that cannot be read fails the one who asked, and nobody else', async () => {
+  const { root } = drop({ 'a.csv': 'id,,b\n1,2,3\n' });
+  const file: FileLine = { $: 'file', uri: `${root}a.csv`, table: 'a', format: 'csv' };
+  const unheard: unknown[] = [];
+  const listen = (error: unknown) => unheard.push(error);
+  process.on('unhandledRejection', listen);
+  try {
+    const asked = readHeader(file, { store: openStore(), context, csv: undefined });
+    await fails(asked, /a\.csv line 1: expected a name for column 2 in the header, found none$/);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  } finally {
+    process.off('unhandledRejection', listen);
+  }
+  assert.deepEqual(unheard, []);
+});

@@ -43,7 +43,7 @@ export async function readHeader(
 
 async function columnsOf(file: FileLine, store: Store, context: Context, csv: Feed['csv'] | undefined) {
   for await (const opened of openFiles(file, { store, context, formatOptions: csv ?? {} })) {
-    return opened.columns({ $: 'table', table: file.table ?? '' });
+    return await opened.columns({ $: 'table', table: file.table ?? '' });
   }
   return undefined;
 }
