@@ -27,6 +27,11 @@ export function copyLines(fill: Fill, run: Run): Buffer {
   );
 }
 
+/** Throws `UserError` for a member that no column lists, in any row: an engine that reads rows by columns would drop it. */
+export function checkMembers(fill: Fill, run: Run): void {
+  kernelFor(fill.columns).look(run.ndjson(), (problem) => refuse(fill, problem));
+}
+
 // Each has its memory, so that only the last ones used are kept.
 const KERNELS = 32;
 const kernels = new Map<string, CopyKernel>();

@@ -72,11 +72,19 @@ export function insertFiles(
       return insertParsed(fill, numbered(from, csv.header === 'auto' ? notHeader(fill) : ''), read);
     }
     case 'jsonl': {
+      // Its JSON reader calls `none` by another name than its CSV reader.
+      const json = compression === 'none' ? 'uncompressed' : compression;
       const columns = fill.columns.map(({ name }) => `${singleQuoted(name)}: 'VARCHAR'`).join(', ');
       return insertParsed(
         fill,
         numbered(
-          `read_json(${list}, format = 'newline_delimited', compression = '${compression}', columns = {${columns}})`,
+          `read_json(${list}, format = 'newline_delimited', compression = '${json}', columns = {${columns}})`,
+          allListed(
+            fill,
+            place,
+            `read_json(${list}, format = 'newline_delimited', records = false, compression = '${json}', columns = {json: 'JSON'})`,
+            (name) => name,
+          ),
         ),
         read,
       );
@@ -87,7 +95,15 @@ export function insertFiles(
       );
       return insertParsed(
         fill,
-        numbered(`(SELECT ${columns.join(', ')} FROM read_parquet(${list}, union_by_name = true))`),
+        numbered(
+          `(SELECT ${columns.join(', ')} FROM read_parquet(${list}, union_by_name = true))`,
+          allListed(
+            fill,
+            place,
+            `(SELECT to_json(p) AS json FROM (SELECT * FROM read_parquet(${list}, union_by_name = true) LIMIT 1) p)`,
+            (name) => `lower(${name})`,
+          ),
+        ),
         read,
       );
     }
@@ -98,6 +114,13 @@ export function insertFiles(
         format,
       );
   }
+}
+
+// Reading by columns leaves out what no column lists, without a word: https://duckdb.org/docs/stable/data/json/loading_json
+function allListed(fill: Fill, place: string, objects: string, fold: (name: string) => string): string {
+  const listed = fill.columns.map(({ name }) => fold(singleQuoted(name))).join(', ');
+  const message = `${singleQuoted(`table ${fill.table}, ${place}: expected only columns that its table line lists, found one called `)} || CAST(to_json(min(k)) AS VARCHAR)`;
+  return ` WHERE (SELECT CASE WHEN count(*) > 0 THEN error(${message}) ELSE 0 END FROM (SELECT unnest(json_keys(json)) AS k FROM ${objects}) WHERE ${fold('k')} NOT IN (${listed})) = 0`;
 }
 
 // A row in which every field is the name of its column is the header that the feed may write.

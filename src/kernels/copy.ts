@@ -15,6 +15,7 @@ interface Functions {
   addEntry(index: number): void;
   prepare(fields: number, count: number, tail: number, tailBytes: number): void;
   run(input: number, inputEnd: number, output: number, outputEnd: number, row: number): number;
+  look(input: number, inputEnd: number): number;
   getAt(): number;
   getOutputAt(): number;
   getRows(): number;
@@ -76,6 +77,8 @@ export interface CopyKernel {
    * `refuse` must throw.
    */
   lines(ndjson: Uint8Array, firstRow: number, tail: string, refuse: (problem: CopyProblem) => never): Buffer;
+  /** Whether the lines are rows with members of these columns only, each once; values are not looked at. */
+  look(ndjson: Uint8Array, refuse: (problem: CopyProblem) => never): void;
 }
 
 const MAX_DEPTH = 1000;
@@ -177,14 +180,40 @@ export function createCopyKernel(given: readonly CopyColumn[]): CopyKernel {
     return { kind: kinds[status] ?? 'malformed', row, column: functions.getColumn(), found };
   }
 
+  function take(ndjson: Uint8Array): void {
+    buffers.reset(0);
+    const ended = ndjson[ndjson.length - 1] === LINE_FEED;
+    buffers.reserve({ input: Math.max(FIRST_SIZES.input, ndjson.length + 1) });
+    buffers.append(ndjson, 0);
+    if (!ended) buffers.append(Uint8Array.of(LINE_FEED), 0);
+  }
+
+  /** Learns the spelling at which the kernel stopped, if a column has that name. */
+  function learnFound(rows: number, refuse: (problem: CopyProblem) => never): void {
+    const spelling = Buffer.from(buffers.bytes.subarray(functions.getFound(), functions.getFoundEnd()));
+    if (!learn(spelling)) refuse({ ...problemOf(STATUS.newName, rows), kind: 'unlisted' });
+  }
+
   return {
+    look(ndjson, refuse) {
+      if (ndjson.length === 0) return;
+      take(ndjson);
+      let rows = 0;
+      let { start } = buffers;
+      while (true) {
+        const status = functions.look(start, buffers.end);
+        rows += functions.getRows();
+        if (status === STATUS.done) break;
+        buffers.consume(functions.getAt());
+        if (status !== STATUS.newName) refuse(problemOf(status, rows));
+        learnFound(rows, refuse);
+        start = buffers.start;
+      }
+      buffers.reset(0);
+    },
     lines(ndjson, firstRow, tail, refuse) {
       if (ndjson.length === 0) return Buffer.alloc(0);
-      buffers.reset(0);
-      const ended = ndjson[ndjson.length - 1] === LINE_FEED;
-      buffers.reserve({ input: Math.max(FIRST_SIZES.input, ndjson.length + 1) });
-      buffers.append(ndjson, 0);
-      if (!ended) buffers.append(Uint8Array.of(LINE_FEED), 0);
+      take(ndjson);
       const pieces: Buffer[] = [];
       let rows = 0;
       let { start } = buffers;
@@ -208,8 +237,7 @@ export function createCopyKernel(given: readonly CopyColumn[]): CopyKernel {
           if (wanted > buffers.outputEnd - buffers.output) buffers.reserve({ output: 2 * wanted });
         } else {
           if (status !== STATUS.newName) refuse(problemOf(status, rows));
-          const spelling = Buffer.from(buffers.bytes.subarray(functions.getFound(), functions.getFoundEnd()));
-          if (!learn(spelling)) refuse({ ...problemOf(status, rows), kind: 'unlisted' });
+          learnFound(rows, refuse);
           setTail = true;
         }
         start = buffers.start;

@@ -2,8 +2,7 @@
 
 import type { Dialect } from '../dialects/dialect.ts';
 import { mismatch, type UserError } from '../errors.ts';
-import { parseRow } from '../wire/run.ts';
-import type { Column, Row, Run, TableLine } from '../wire/types.ts';
+import type { Column, Run, TableLine } from '../wire/types.ts';
 import type { StageColumn } from './engine.ts';
 import {
   type ColumnType,
@@ -164,27 +163,19 @@ export function observeRun(run: Run, shape: Shape): void {
   }
 }
 
-/**
- * A member that no column lists would be dropped without a word. Looks at the first row: filters that add members add
- * them to all.
- */
-export function checkMembers(table: StagedTable, run: Run, shape: Shape, takes: 'bytes' | 'objects'): void {
-  const row = takes === 'objects' ? run.objects()[0] : firstRow(run.ndjson());
-  if (row === undefined) return;
-  for (const name of Object.keys(row)) {
-    if (!shape.columns.some((column) => column.name === name)) {
+/** A member that no column lists would be dropped without a word. Engines that take bytes look at these themselves. */
+export function checkMembers(table: StagedTable, run: Run, shape: Shape): void {
+  const known = new Set(shape.columns.map(({ name }) => name));
+  for (const [i, row] of run.objects().entries()) {
+    for (const name in row) {
+      if (known.has(name)) continue;
       throw mismatch(
-        `table ${table.name}`,
+        `table ${table.name} row ${table.rows + i + 1}`,
         'only columns that its table line lists',
-        `a row with ${JSON.stringify(name)}`,
+        `one called ${JSON.stringify(name)}`,
       );
     }
   }
-}
-
-function firstRow(bytes: Uint8Array): Row {
-  const end = bytes.indexOf(10);
-  return parseRow(Buffer.from(bytes.buffer, bytes.byteOffset, end < 0 ? bytes.length : end).toString('utf8'));
 }
 
 /** What a column is now that all rows have passed; undefined if only NULLs did and nobody said. */

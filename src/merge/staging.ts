@@ -99,7 +99,7 @@ export function createStaging(engine: Engine, nameCase: NameCase): Staging {
   return {
     async add(table, run, batch) {
       const shape = await shapeFor(table, run.table, run);
-      if (run.table.columns !== undefined) checkMembers(table, run, shape, engine.takes);
+      if (run.table.columns !== undefined && engine.takes === 'objects') checkMembers(table, run, shape);
       if (shape.observes) observeRun(run, shape);
       await engine.fill(fillOf(table, shape, batch), run);
       table.rows += run.count;

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { checkMembers } from '../dialects/copy-text.ts';
 import { duckdb } from '../dialects/duckdb.ts';
 import { insertFiles, insertSpooled } from '../dialects/duckdb-read.ts';
 import { type DuckDB, duckdbMessage, openDuckDB } from '../duckdb.ts';
@@ -70,6 +71,7 @@ export function connectDuckDB(
     run,
     rows,
     async fill(fill, rowsOfOneTable) {
+      checkMembers(fill, rowsOfOneTable);
       const segment = await spool.add(fill, rowsOfOneTable);
       if (segment.bytes < SPOOL_BYTES) return;
       for (const full of spool.take(fill.stage)) await load(full);

@@ -97,6 +97,25 @@ export function run(input: u32, inputEnd: u32, outputStart: u32, outputEnd: u32,
   return NEED_INPUT;
 }
 
+/** Looks at the members of the lines between `input` and `inputEnd` and writes nothing. Stops before a line with one that no column has. */
+export function look(input: u32, inputEnd: u32): u32 {
+  let i = input;
+  at = input;
+  rows = 0;
+  while (i < inputEnd) {
+    const start = skipSpace(i);
+    if (load<u8>(start) == 10) {
+      at = i = start + 1;
+      continue;
+    }
+    const status = walk(start);
+    if (status != 0) return status;
+    i = at = rowEnd;
+    rows++;
+  }
+  return NEED_INPUT;
+}
+
 // Finds the members of the row at `i`, up to after its line feed.
 function walk(i: u32): u32 {
   if (load<u8>(i) != 123) return fail(NOT_OBJECT, i, i + 1);
