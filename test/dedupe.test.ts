@@ -601,3 +601,82 @@ test('flatten then dedupe leaves the same rows as dedupe then flatten', async ()
     { numRuns: 200 },
   );
 });
+
+test('without an order, versions of a record whose subtables differ are an error, and repeated records are not', async () => {
+  const orders: TableLine = { $: 'table', table: 'orders', key: ['id'], merge: 'upsert' };
+  const stage = (options: DedupeOptions = {}) => compose(flatten(), dedupe(options));
+  const both = (a: object, b: object): Chunk[] => [
+    GROUP,
+    file('f'),
+    rows(orders, a, { id: 9, l: [7] }, b),
+    COMMIT,
+    END,
+  ];
+  for (const [a, b] of [
+    [
+      { id: 1, l: [1, 2] },
+      { id: 1, l: [1] },
+    ],
+    [
+      { id: 1, l: [1] },
+      { id: 1, l: [1, 2] },
+    ],
+    [
+      { id: 1, l: [1] },
+      { id: 1, l: [] },
+    ],
+    [{ id: 1 }, { id: 1, l: [{ m: [1] }] }],
+    [
+      { id: 1, l: [{ m: [1] }] },
+      { id: 1, l: [{ m: [] }] },
+    ],
+  ] as const) {
+    await assert.rejects(
+      through(stage(), both(a, b)),
+      /table orders: expected one row per key or an order to choose by, found 2 rows of id 1 whose subtables differ/,
+      JSON.stringify([a, b]),
+    );
+    await assert.rejects(through(stage({ onKeyConflict: 'last' }), both(a, b)), /subtables differ/);
+  }
+  for (const same of [
+    { id: 1, l: [1, 2] },
+    { id: 1, l: [] },
+    { id: 1, l: [{ m: [1, 2] }, null] },
+  ]) {
+    const once = await through(stage(), [
+      GROUP,
+      file('f'),
+      rows(orders, { id: 9, l: [7] }, same),
+      COMMIT,
+      END,
+    ]);
+    const twice = await through(stage(), both(same, same));
+    assert.deepEqual(twice.flatMap(lineText).sort(), once.flatMap(lineText).sort());
+  }
+  // A later batch replaces what an earlier one said, and an order tells versions apart.
+  const later = await through(stage(), [
+    GROUP,
+    file('f', '1'),
+    rows(orders, { id: 1, l: [1, 2] }),
+    rows(orders, { id: 1, l: [1, 2] }),
+    file('g', '2'),
+    rows(orders, { id: 1, l: [3] }),
+    COMMIT,
+    END,
+  ]);
+  assert.deepEqual(later.flatMap(lineText), [
+    '{"id":1}',
+    '{"_sdc_source_key_id":1,"_sdc_level_0_id":0,"value":3}',
+  ]);
+  const ordered: TableLine = { ...orders, order: ['n'] };
+  const newest = await through(stage(), [
+    GROUP,
+    rows(ordered, { id: 1, n: 1, l: [1, 2] }, { id: 1, n: 2, l: [3] }),
+    COMMIT,
+    END,
+  ]);
+  assert.deepEqual(newest.flatMap(lineText), [
+    '{"id":1,"n":2}',
+    '{"_sdc_source_key_id":1,"_sdc_level_0_id":0,"n":2,"value":3}',
+  ]);
+});

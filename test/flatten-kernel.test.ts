@@ -25,7 +25,7 @@ async function flatLines(
       yield runOfBytes(table, Buffer.from(some.map((line) => `${line}\n`).join('')), some.length);
     }
   })();
-  const tables: Record<string, string[]> = Object.create(null);
+  const tables: Record<string, string[]> = {};
   for await (const chunk of flatten(options)(input, quietContext())) {
     if (isControl(chunk)) continue;
     const out = Buffer.from(chunk.ndjson()).toString().split('\n');
@@ -51,14 +51,14 @@ function oracle(lines: readonly string[], options: FlattenOptions, table = TABLE
   if (table.columns !== undefined) declareColumns(shape, table.columns);
   const rows = lines.map((line) => parseRow(line));
   for (const row of rows) flattenInto(row, shape, () => {});
-  const tables: Record<string, string[]> = Object.create(null);
+  const tables: Record<string, string[]> = {};
   for (const row of rows) {
     flattenInto(row, shape, ({ name }, flat) => {
       tables[name] ??= [];
       tables[name]!.push(rowLine(flat).slice(0, -1));
     });
   }
-  const either: Record<string, string[]> = Object.create(null);
+  const either: Record<string, string[]> = {};
   for (const part of allTables(shape)) {
     either[part.name] = [...shape.flat.values(), ...part.flat.values()]
       .filter(({ path }) => shape.isNested(path) || part.isNested(path))
@@ -185,4 +185,140 @@ test('the kernel writes what flattenRow gives, with the literals as they stand (
     { numRuns: 500 },
   );
   assert.ok(compared > 100, `${compared} compared`);
+});
+
+const NESTED =
+  '{"id":1,"o":{"n":-1.5e3,"t":"x\\n\\u00e9","f":false},"l":[{"m":[1,null,"[,]"]},null,{"e":{}}],"z":[],"_sdc_sequence":"7"}';
+
+const parsedRows = (tables: Record<string, string[]>): unknown =>
+  Object.entries(tables).map(([name, rows]) => [name, rows.map((text) => JSON.parse(text))]);
+
+test('a row cut, or with one byte replaced, fails as JSON.parse does, and gives no garbage', async () => {
+  const broken: string[] = [];
+  for (let at = 0; at < NESTED.length; at++) {
+    broken.push(NESTED.slice(0, at), NESTED.slice(0, at) + NESTED.slice(at + 1));
+    for (const byte of '{}[]",:\\0-eu \t\x01') broken.push(NESTED.slice(0, at) + byte + NESTED.slice(at + 1));
+  }
+  let failed = 0;
+  for (const line of broken) {
+    const lines = [NESTED, line, NESTED];
+    let parsed: boolean;
+    try {
+      JSON.parse(line);
+      parsed = true;
+    } catch {
+      parsed = false;
+    }
+    // A blank line is no row.
+    if (line === '') continue;
+    const seen = await flatLines(lines).catch((error: unknown) => {
+      assert.ok(error instanceof UserError, `${line}: ${String(error)}`);
+      return error.message;
+    });
+    if (!parsed) {
+      failed++;
+      assert.match(String(seen), /^flatten: table t row 2: expected .*, found /, line);
+    } else if (typeof seen === 'string')
+      assert.match(seen, /each name once|one path to|in key column|no \$/, line);
+    else assert.deepEqual(parsedRows(seen), parsedRows(oracle(lines, {}).tables), line);
+  }
+  assert.ok(failed > 1000, `${failed} failed`);
+});
+
+test('rows written with blanks, and names written with escapes, are the same rows', async () => {
+  const tables = await flatLines([NESTED]);
+  const spaced = JSON.stringify(JSON.parse(NESTED), null, '\t')
+    .replaceAll('\n', ' ')
+    .replace('-1500', '-1.5e3')
+    .replace('é', '\\u00e9');
+  assert.deepEqual(await flatLines([`  ${spaced} `, '', `${NESTED}\r`]), {
+    t: [...tables['t']!, ...tables['t']!],
+    t__l: [...tables['t__l']!, ...tables['t__l']!],
+    t__l__m: [...tables['t__l__m']!, ...tables['t__l__m']!],
+  });
+  const spelled = NESTED.replace('"m"', '"\\u006d"').replace('"_sdc_sequence"', '"_sdc\\u005fsequence"');
+  assert.notEqual(spelled, NESTED);
+  assert.deepEqual(await flatLines([spelled]), tables);
+  const wrapped = `{"$" : "row" , "row" : {"$":1,${NESTED.slice(1)} }`;
+  assert.deepEqual((await flatLines([wrapped]))['t'], [
+    `{"$":"row","row":{"$":1,${tables['t']![0]!.slice(1)}}`,
+  ]);
+});
+
+test('a name twice in an object is an error, however it is written, also in a row that brings something new', async () => {
+  for (const line of [
+    '{"id":1,"o":{"a":1,"a":2},"l":[]}',
+    '{"id":1,"o":{"a":1,"a":{"b":1}},"l":[]}',
+    '{"id":1,"o":{"a":1,"\\u0061":2},"l":[]}',
+    '{"id":1,"id":1,"l":[]}',
+    '{"id":1,"l":[{"a":1,"b":2,"a":1}]}',
+    '{"id":1,"l":[1],"l":[2]}',
+  ]) {
+    await assert.rejects(flatLines([NESTED, line]), /table t row 2: expected each name once/, line);
+    await assert.rejects(flatLines([line]), /table t row 1: expected each name once/, line);
+  }
+  // In other objects it is another name.
+  await flatLines(['{"id":1,"a":{"id":1,"x":1},"b":{"x":1},"l":[{"x":1},{"x":1,"id":2}]}']);
+});
+
+test('bytes that are no UTF-8 are an error', async () => {
+  const bytes = Buffer.concat([Buffer.from('{"id":1,"l":["'), Buffer.of(0xff), Buffer.from('"]}\n')]);
+  const input = (async function* (): AsyncIterable<Chunk> {
+    yield runOfBytes(TABLE, bytes, 1);
+  })();
+  await assert.rejects(async () => {
+    for await (const _ of flatten()(input, quietContext()));
+  }, /table t from row 1 on: expected UTF-8, found byte 0xff/);
+});
+
+test('nesting deeper than a thousand levels is an error, and a hundred are not', async () => {
+  const deep = (levels: number) => `{"id":1,"l":${'['.repeat(levels)}${']'.repeat(levels)}}`;
+  await assert.rejects(flatLines([deep(1100)]), /at most 1000 levels/);
+  await assert.rejects(flatLines([deep(200_000)]), /at most 1000 levels/);
+  assert.equal(Object.keys(await flatLines([deep(100)])).length, 100);
+});
+
+test('records of any size, and arrays of any length, come out whole and in order', async () => {
+  const long = 'x'.repeat(300_000);
+  const lines = [0, 1, 2].flatMap((id) => [
+    JSON.stringify({ id: `small ${id}`, l: [1, { v: id }] }),
+    JSON.stringify({ id: `many ${id}`, l: Array.from({ length: 20_000 }, (_, v) => ({ v })) }),
+    JSON.stringify({ id: `${id}${long}`, l: [{ v: long }], o: { t: long } }),
+  ]);
+  assert.deepEqual(await flatLines(lines, { valueColumn: 'w' }), oracle(lines, { valueColumn: 'w' }).tables);
+  assert.deepEqual(await flatLines(lines, { arrays: 'json' }), oracle(lines, { arrays: 'json' }).tables);
+});
+
+test('new names in row after row, and hundreds of tables, come out whole and in order', async () => {
+  const lines = Array.from({ length: 600 }, (_, id) =>
+    JSON.stringify({ id, [`n${id % 150}`]: id, [`l${id % 300}`]: [id, id + 1], o: { [`m${id}`]: 1 } }),
+  );
+  const { tables } = oracle(lines, {});
+  assert.deepEqual(await flatLines(lines), tables);
+  assert.deepEqual(await flatLines(lines, {}, { perRun: 1 }), tables);
+});
+
+test('memory is bounded: runs leave when they are full, and the largest when all together are too much', async () => {
+  const row = (id: number) => `{"id":${id},"a":[${'1,'.repeat(50)}2],"b":[{"t":"${'x'.repeat(100)}"}]}\n`;
+  const perRun = 1000;
+  let rowsIn = 0;
+  const rowsOut: Record<string, number> = { t: 0, t__a: 0, t__b: 0 };
+  const input = (async function* (): AsyncIterable<Chunk> {
+    for (let run = 0; run < 20; run++) {
+      const lines = Array.from({ length: perRun }, (_, index) => row(rowsIn + index)).join('');
+      rowsIn += perRun;
+      yield runOfBytes(TABLE, Buffer.from(lines), perRun);
+    }
+    yield { $: 'end', groups: 0 };
+  })();
+  let held = 0;
+  for await (const chunk of flatten()(input, quietContext())) {
+    if (isControl(chunk)) continue;
+    assert.ok(chunk.ndjson().length <= 2 * RUN_BYTES, `a run of ${chunk.ndjson().length} bytes`);
+    rowsOut[chunk.table.table]! += chunk.count;
+    held = Math.max(held, rowsIn - rowsOut['t']!);
+  }
+  assert.deepEqual(rowsOut, { t: 20_000, t__a: 51 * 20_000, t__b: 20_000 });
+  // A row of `t` is 12 bytes: a run holds thousands of them.
+  assert.ok(held < 15_000, `${held} rows held`);
 });

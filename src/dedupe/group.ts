@@ -18,6 +18,7 @@ import { liveLines, pieceEnd, wholeLines } from './lines.ts';
 import { newRowLog } from './log.ts';
 import { judgeRow, type TableIds, writeRule } from './records.ts';
 import { type DedupeOptions, nullKey, type TableRule } from './rules.ts';
+import { checkSiblings } from './siblings.ts';
 import { type Family, newWinners } from './winners.ts';
 
 /** Where rows come from, for messages and rejects. */
@@ -148,7 +149,7 @@ export function newGroup(arena: Arena, options: DedupeOptions): Group {
       const firstRow = log.rows;
       if (firstRow + run.count > 0xffffffff)
         throw new UserError(`${origin.place}: expected fewer than 2^32 rows in a group`);
-      log.append(line, rule, bytes, run.count);
+      log.append(line, rule, origin.batch, bytes, run.count);
       const rejects: RejectLine[] = [];
       const reject = (index: number, column: string, value: Row): void => {
         const row = origin.before + index + 1;
@@ -179,6 +180,8 @@ export function newGroup(arena: Arena, options: DedupeOptions): Group {
     },
     *finish() {
       const { live, veto } = winners.settle(families);
+      const has = (bits: number, row: number) => (arena.bytes[bits + (row >>> 3)]! & (1 << (row & 7))) !== 0;
+      checkSiblings(log, (row) => (has(veto, row) ? 'void' : has(live, row) ? 'live' : 'lost'));
       const alive = new Set<string>();
       const mentioned = new Map<string, TableLine>();
       const buffers = new Map<string, Outgoing>();

@@ -7,6 +7,7 @@ import { newSpill } from './spill.ts';
 export interface LogEntry {
   readonly line: TableLine;
   readonly rule: TableRule;
+  readonly batch: bigint;
   /** The number of its first row in the group. */
   readonly firstRow: number;
   count: number;
@@ -18,7 +19,7 @@ export interface LogEntry {
 export interface RowLog {
   readonly entries: readonly LogEntry[];
   readonly rows: number;
-  append(line: TableLine, rule: TableRule, bytes: Uint8Array, count: number): LogEntry;
+  append(line: TableLine, rule: TableRule, batch: bigint, bytes: Uint8Array, count: number): LogEntry;
   read(entry: LogEntry): Uint8Array;
   /** One row, with the entry it is in. */
   row(row: number): { readonly entry: LogEntry; readonly value: Row };
@@ -55,7 +56,7 @@ export function newRowLog(folder: string | undefined, memoryBytes: number): RowL
     get rows() {
       return rows;
     },
-    append(line, rule, bytes, count) {
+    append(line, rule, batch, bytes, count) {
       const position = spill.length;
       spill.append(bytes);
       const last = entries.at(-1);
@@ -64,13 +65,14 @@ export function newRowLog(folder: string | undefined, memoryBytes: number): RowL
         last !== undefined &&
         last.line === line &&
         last.rule === rule &&
+        last.batch === batch &&
         last.bytes + bytes.length <= ENTRY_BYTES
       ) {
         last.count += count;
         last.bytes += bytes.length;
         return last;
       }
-      const entry = { line, rule, firstRow: rows - count, count, position, bytes: bytes.length };
+      const entry = { line, rule, batch, firstRow: rows - count, count, position, bytes: bytes.length };
       entries.push(entry);
       return entry;
     },
