@@ -101,6 +101,7 @@ function modes(repeatable: boolean, format: string): TestGroup[] {
     line('ordered', { key: ['id', 'org'], merge: 'upsert', order: ['seq', 'at'], delete_flag: 'tz' }),
     line('versioned', { key: ['id'], merge: 'upsert', order: ['seq'], version: 'v' }),
     line('fact', { key: ['id', 'org'], merge: 'delete-insert', delete_flag: 'void' }),
+    line('history', { key: ['id'], merge: 'scd2', order: ['seq'], delete_flag: 'void' }),
     line('whole', { key: ['id'], merge: 'replace' }),
     line('keyless', { merge: 'replace' }),
     line('refreshed', { key: ['id'], merge: 'upsert', full: true }),
@@ -113,7 +114,8 @@ function modes(repeatable: boolean, format: string): TestGroup[] {
     file(each.table, uri(each.table, 2), format, '2'),
   ]);
   const emptied = line('emptied', { key: ['id'], merge: 'upsert', full: true });
-  return groups(chunks, [emptied], chunks);
+  const closed = line('closed', { key: ['id'], merge: 'scd2', order: ['seq'], full: true });
+  return groups(chunks, [emptied, closed], chunks);
 }
 
 for (const name of NAMES) {

@@ -19,6 +19,31 @@ export function primaryKey(columns: string, dialect: Dialect): string {
 
 export const now = (dialect: Dialect): string => dialect.now ?? 'CURRENT_TIMESTAMP';
 
+/** A change of the target's rows. Their columns are `t.…`; `sets` name those that change without it. */
+export interface Update {
+  readonly sets: readonly string[];
+  /** A relation with its alias; of each row of the target no more than one row matches. */
+  readonly from: string;
+  readonly on: string;
+  /** Nothing changes unless this holds; it does not look at the target. */
+  readonly when?: string | undefined;
+}
+
+/** Updates rows of `target`, which is qualified and quoted, from those of a relation. */
+export function updateFrom(target: string, { sets, from, on, when }: Update, dialect: Dialect): string {
+  const set = sets.join(', ');
+  if (dialect.mergesWork === true)
+    return `MERGE INTO ${target} t USING ${narrowed(from, when)} ON ${on} WHEN MATCHED THEN UPDATE SET ${set}`;
+  const conditions = when === undefined ? on : `${on} AND ${when}`;
+  return `UPDATE ${target} AS t SET ${set} FROM ${from} WHERE ${conditions}`;
+}
+
+function narrowed(from: string, when: string | undefined): string {
+  return when === undefined
+    ? from
+    : `(SELECT * FROM ${from} WHERE ${when}) ${from.slice(from.lastIndexOf(' ') + 1)}`;
+}
+
 /** Which rows go. */
 export interface Deletion {
   /** A relation with its alias. A row of the target goes if `on` holds with any row of it; absent: `on` looks at the target alone. */
@@ -33,13 +58,7 @@ export interface Deletion {
 export function deleteFrom(target: string, { from, on, when }: Deletion, dialect: Dialect): string {
   const form = dialect.deletes ?? 'alias';
   if (form === 'merge' && (from !== undefined || when !== undefined)) {
-    const conditions = when === undefined ? '' : ` WHERE ${when}`;
-    const source =
-      from === undefined
-        ? `(SELECT 1 AS one${conditions}) o`
-        : when === undefined
-          ? from
-          : `(SELECT * FROM ${from}${conditions}) ${from.slice(from.lastIndexOf(' ') + 1)}`;
+    const source = narrowed(from ?? ONE_ROW, when);
     return `MERGE INTO ${target} t USING ${source} ON ${on?.('t') ?? '1 = 1'} WHEN MATCHED THEN DELETE`;
   }
   const t = form === 'bare' ? target : 't';

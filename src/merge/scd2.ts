@@ -11,7 +11,7 @@ import type { TargetColumn } from '../dialects/dialect.ts';
 import { mismatch } from '../errors.ts';
 import type { TableLine } from '../wire/types.ts';
 import { BATCH, ROW, SHAPE } from './engine.ts';
-import { deleteFrom, now } from './forms.ts';
+import { deleteFrom, now, ONE_ROW, updateFrom } from './forms.ts';
 import type { ColumnType } from './lattice.ts';
 import { analyzed } from './modes.ts';
 import type { StagedTable } from './staged.ts';
@@ -215,9 +215,8 @@ function correct(merge: Merge): string[] {
       ? `${id} = s.${id}`
       : `${id} = CASE WHEN s.${SHAPE} IN (${shapes.join(', ')}) THEN s.${id} ELSE t.${id} END`,
   );
-  return [
-    `UPDATE ${target} AS t SET ${sets.join(', ')} FROM (SELECT x.* FROM ${source} x JOIN ${work} w ON w.${ROW} = x.${ROW} WHERE w._brigade_action = 'u') s WHERE ${sameVersion(merge, 't', 's')}`,
-  ];
+  const from = `(SELECT x.* FROM ${source} x JOIN ${work} w ON w.${ROW} = x.${ROW} WHERE w._brigade_action = 'u') s`;
+  return [updateFrom(target, { sets, from, on: sameVersion(merge, 't', 's') }, merge.dialect)];
 }
 
 // Makes the intervals of all keys of the work table anew; of equal order the deletion comes after the version.
@@ -235,7 +234,15 @@ function settle(merge: Merge): string {
   ].join(', ');
   const events = `(SELECT x.*, lead(x.${first.id}) OVER (PARTITION BY ${ids(key, 'x.')} ORDER BY ${sequence}) AS _brigade_next FROM (SELECT ${names}, _brigade_kind FROM (${versions} UNION ALL ${deletions}) v) x)`;
   const differs = `(t.${from} IS NULL OR (t.${to} IS NULL AND s._brigade_next IS NOT NULL) OR (t.${to} IS NOT NULL AND s._brigade_next IS NULL) OR t.${to} <> s._brigade_next)`;
-  return `UPDATE ${target} AS t SET ${from} = s.${first.id}, ${to} = s._brigade_next FROM (SELECT * FROM ${events} e WHERE e._brigade_kind = 0) s WHERE ${sameVersion(merge, 't', 's')} AND ${differs}`;
+  return updateFrom(
+    target,
+    {
+      sets: [`${from} = s.${first.id}`, `${to} = s._brigade_next`],
+      from: `(SELECT * FROM ${events} e WHERE e._brigade_kind = 0) s`,
+      on: `${sameVersion(merge, 't', 's')} AND ${differs}`,
+    },
+    dialect,
+  );
 }
 
 // A whole delivery without rows: nothing is staged, so columns go by their names alone.
@@ -259,9 +266,13 @@ function closeAll(merge: Merge): string[] {
   const known = `NOT EXISTS (SELECT 1 FROM ${own.tombstone} z WHERE z.target = ${name} AND z.key_text = ${keyText(merge, 't')} AND z.order_key = ${orderText(merge, 'c')})`;
   return [
     ...checkClosed(merge, count),
-    `INSERT INTO ${merge.counts} SELECT ${merge.n}, 0, 0, ${count}${where(merge.guard)}`,
+    `INSERT INTO ${merge.counts} SELECT ${merge.n}, 0, 0, ${count} FROM ${ONE_ROW}${where(merge.guard)}`,
     `${insertTombstones(merge)} SELECT DISTINCT ${name}, ${keyText(merge, 't')}, ${orderText(merge, 'c')}, ${orderTexts(merge, 'c')}, ${now(dialect)} FROM ${target} t CROSS JOIN ${latest(merge, target)}${where(open, known, merge.guard)}`,
-    `UPDATE ${target} AS t SET ${to} = c.${order[0]!.id} FROM ${latest(merge, target)}${where(open, merge.guard)}`,
+    updateFrom(
+      target,
+      { sets: [`${to} = c.${order[0]!.id}`], from: latest(merge, target), on: open, when: merge.guard },
+      dialect,
+    ),
   ];
 }
 

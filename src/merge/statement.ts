@@ -2,7 +2,7 @@
 
 import type { Dialect } from '../dialects/dialect.ts';
 import { BATCH, ROW, SHAPE } from './engine.ts';
-import { createStageTable, deleteFrom } from './forms.ts';
+import { createStageTable, deleteFrom, updateFrom } from './forms.ts';
 import type { ColumnType } from './lattice.ts';
 
 /** A column that is staged, as the target has it. */
@@ -161,9 +161,8 @@ export function updateWork(merge: Merge): string[] {
     if (shapes === undefined) return `${id} = s.${id}`;
     return `${id} = CASE WHEN s.${SHAPE} IN (${shapes.join(', ')}) THEN s.${id} ELSE t.${id} END`;
   });
-  return [
-    `UPDATE ${merge.target} AS t SET ${sets.join(', ')} FROM (SELECT x.* FROM ${merge.source} x JOIN ${merge.work} w ON w.${ROW} = x.${ROW} WHERE w._brigade_action = 'u') s WHERE ${same(merge.key, 't', 's')}`,
-  ];
+  const from = `(SELECT x.* FROM ${merge.source} x JOIN ${merge.work} w ON w.${ROW} = x.${ROW} WHERE w._brigade_action = 'u') s`;
+  return [updateFrom(merge.target, { sets, from, on: same(merge.key, 't', 's') }, merge.dialect)];
 }
 
 /** What `deleteWork`, `updateWork` and `insertWork` do, in one statement: a key that is replaced is updated. */

@@ -4,7 +4,7 @@
  */
 
 import type { MergeMode } from '../wire/types.ts';
-import { deleteFrom } from './forms.ts';
+import { deleteFrom, updateFrom } from './forms.ts';
 import { ids, type Merge, same } from './statement.ts';
 
 export function vendorExact(merge: Merge, mode: MergeMode, batches: readonly string[]): string[] {
@@ -28,9 +28,9 @@ export function vendorExact(merge: Merge, mode: MergeMode, batches: readonly str
         insert(is(0)),
       ];
     }
-    const sets = columns.map(({ id }) => `${id} = s.${id}`).join(', ');
+    const sets = columns.map(({ id }) => `${id} = s.${id}`);
     return [
-      `UPDATE ${target} AS t SET ${sets} FROM ${stage} s WHERE ${same(key, 't', 's')}`,
+      updateFrom(target, { sets, from: `${stage} s`, on: same(key, 't', 's') }, merge.dialect),
       insert(`NOT EXISTS (SELECT 1 FROM ${target} t WHERE ${same(key, 't', 's')})`),
     ];
   });
