@@ -11,6 +11,12 @@ export interface TargetColumn {
   readonly type: ColumnType | undefined;
 }
 
+/** A column of a key, quoted. */
+export interface KeyColumn {
+  readonly id: string;
+  readonly type: ColumnType;
+}
+
 /** A change of a table's columns; all of one table at once. */
 export interface TableChange {
   /** Qualified and quoted. */
@@ -19,6 +25,8 @@ export interface TableChange {
   readonly widen: readonly { readonly name: string; readonly from: ColumnType; readonly to: ColumnType }[];
   /** The table's columns are not known: add only those that are missing. */
   readonly ifMissing: boolean;
+  /** The index that `keyIndex` made, where columns of it may change. */
+  readonly index?: { readonly name: string; readonly columns: readonly KeyColumn[] } | undefined;
 }
 
 /**
@@ -27,7 +35,7 @@ export interface TableChange {
  */
 export interface Dialect {
   readonly name: string;
-  /** What tables go into when nothing else was said. */
+  /** What tables go into when nothing else was said; empty: what the session is in. */
   readonly schema: string;
   readonly nameCase: NameCase;
   /** Whether two names that differ in case only are the same name. */
@@ -45,8 +53,17 @@ export interface Dialect {
   readonly unorderedFiles?: true;
   /** One MERGE carries out what the work table says; else a DELETE, an UPDATE and an INSERT do. */
   readonly mergesWork?: true;
-  /** How rows are deleted: `alias`: the target has an alias (the default); `bare`: it cannot have one; `merge`: by MERGE, since a DELETE takes no subquery. */
-  readonly deletes?: 'alias' | 'bare' | 'merge';
+  /**
+   * How rows are deleted: `alias`: the target has an alias (the default); `bare`: it cannot have one; `merge`: by MERGE,
+   * since a DELETE takes no subquery; `join`: by a join with what decides; `rowid`: by the numbers of the rows that it finds.
+   */
+  readonly deletes?: 'alias' | 'bare' | 'merge' | 'join' | 'rowid';
+  /** How rows are updated from others: UPDATE … FROM (the default), or UPDATE … JOIN. */
+  readonly updates?: 'join';
+  /** NULL is less than anything, so that it comes last anyway, and cannot be said to. */
+  readonly nullsLast?: true;
+  /** No statement names a temporary table twice. */
+  readonly opensOnce?: true;
   /** The present instant, where CURRENT_TIMESTAMP is not it. */
   readonly now?: string;
   /** What CREATE TABLE says of a key; undefined: nothing. Default: `PRIMARY KEY (…)`. */
@@ -55,6 +72,16 @@ export interface Dialect {
   withoutZeros?(expression: string): string;
   /** What LIKE escapes with by itself, where it takes no ESCAPE. */
   readonly likeEscape?: string;
+  /** Whether a number is there and not zero. Default: `coalesce(…, 0) <> 0`. */
+  nonZero?(expression: string): string;
+  /** A value as something that compares like it, of types that the engine keeps as text; never asked of text and JSON. */
+  sortable?(expression: string, type: ColumnType): string;
+  /** The type of a text in a key of our own tables that has at most so many characters. Default: that of any text. */
+  keyText?(characters: number): string;
+  /** What is said of keys when a stage is created: `unique`: a column that differs in every row; `key`: what it is joined by. */
+  stageKeys?(unique: string | undefined, key: readonly KeyColumn[]): readonly string[];
+  /** Drops a stage if it is there. Default: `DROP TABLE IF EXISTS …`. */
+  dropStage?(table: string): string;
   identifier(name: string): string;
   literal(text: string): string;
   /** The engine's name of a type. */
@@ -75,12 +102,16 @@ export interface Dialect {
   failure?(message: string): string;
   /** The first statement of the transaction: nobody else merges into this schema until its end. */
   lock?(schema: string): string;
+  /** The same where the transaction comes after the changes of tables: taken before these, given back at its end. */
+  readonly sessionLock?: { take(schema: string): string; release(schema: string): string };
   /** Tells the planner of a filled stage. */
   analyze?(table: string): string;
   /** Tables of its own that it needs, one statement each; said once, before everything else is created. */
   prepare?(schema: string): readonly string[];
   /** An index that merging into a table needs to cost no more than what changes. */
-  keyIndex?(table: string, name: string, columns: readonly string[]): string;
+  keyIndex?(table: string, name: string, columns: readonly KeyColumn[]): string;
+  /** The same as a part of CREATE TABLE. */
+  keyClause?(columns: readonly KeyColumn[]): string;
   createSchema(schema: string): string;
   alter(change: TableChange): readonly string[];
   readonly begin: string;
@@ -91,12 +122,16 @@ export interface Dialect {
 }
 
 /** The identifier itself, or, where it is too long for an engine, its beginning and a hash of the whole. */
-export function shortened(name: string, maxBytes: number): string {
-  if (Buffer.byteLength(name) <= maxBytes) return name;
+export function shortened(
+  name: string,
+  max: number,
+  sizeOf: (text: string) => number = Buffer.byteLength,
+): string {
+  if (sizeOf(name) <= max) return name;
   const hash = createHash('sha256').update(name).digest('hex').slice(0, 10);
   let head = '';
   for (const character of name) {
-    if (Buffer.byteLength(head + character) > maxBytes - hash.length - 1) break;
+    if (sizeOf(head + character) > max - hash.length - 1) break;
     head += character;
   }
   return `${head}_${hash}`;

@@ -89,7 +89,7 @@ export const postgres: Dialect = {
   lock: (schema) => `SELECT pg_advisory_xact_lock(hashtext('brigade'), hashtext(${singleQuoted(schema)}))`,
   analyze: (table) => `ANALYZE ${table}`,
   keyIndex: (table, name, columns) =>
-    `CREATE INDEX IF NOT EXISTS ${quoted(name)} ON ${table} (${columns.join(', ')})`,
+    `CREATE INDEX IF NOT EXISTS ${quoted(name)} ON ${table} (${columns.map(({ id }) => id).join(', ')})`,
   createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`,
   alter: ({ table, add, widen, ifMissing }) => {
     const parts = [

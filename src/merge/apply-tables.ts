@@ -2,7 +2,7 @@
 
 import { mismatch, UserError } from '../errors.ts';
 import type { Engine } from './engine.ts';
-import { deleteFrom } from './forms.ts';
+import { deleteFrom, dropStage } from './forms.ts';
 import type { ColumnType } from './lattice.ts';
 import { type LedgerEntry, rememberTable } from './ledger.ts';
 import { append, deleteInsert, replace, upsert } from './modes.ts';
@@ -74,7 +74,7 @@ export async function prepareTables(apply: ApplyTables): Promise<Prepared[]> {
     const merge = mergeOf(table, plan, apply, merges);
     merges.set(table.name, merge);
     prepared.push({ table, merge, plan });
-    await engine.run(`DROP TABLE IF EXISTS ${merge.work}`);
+    await engine.run(dropStage(merge.work, dialect));
     await engine.run(createWork(merge.work, merge.key, dialect));
   }
   return prepared;

@@ -13,6 +13,7 @@ import {
 import { applyTables, type Prepared, prepareTables } from './apply-tables.ts';
 import { checkCounts, checkKeys } from './checks.ts';
 import type { Engine } from './engine.ts';
+import { dropStage } from './forms.ts';
 import {
   checkCursor,
   createOwnTables,
@@ -77,12 +78,22 @@ export function createApply(
     for (const statement of dialect.session) await engine.run(statement);
     // Two at once would collide on CREATE TABLE IF NOT EXISTS.
     if (dialect.transactionalDdl) await begin();
+    await lockSession();
     if (options.schema !== undefined && (await engine.hasSchema()) !== true) {
       await engine.run(dialect.createSchema(options.schema));
     }
     for (const statement of dialect.prepare?.(naming.schema) ?? []) await engine.run(statement);
     for (const statement of createOwnTables(own, dialect)) await engine.run(statement);
     if (dialect.transactionalDdl) await engine.run(dialect.commit);
+    await releaseSession();
+  }
+
+  async function lockSession(): Promise<void> {
+    if (dialect.sessionLock !== undefined) await engine.run(dialect.sessionLock.take(naming.schema));
+  }
+
+  async function releaseSession(): Promise<void> {
+    if (dialect.sessionLock !== undefined) await engine.run(dialect.sessionLock.release(naming.schema));
   }
 
   async function begin(): Promise<void> {
@@ -153,13 +164,14 @@ export function createApply(
         ? [whole(current, tables)]
         : selectionEntries(chosen, tables, current.tables.size + 1);
 
-    await engine.run(`DROP TABLE IF EXISTS ${counts}`);
+    await engine.run(dropStage(counts, dialect));
     await engine.run(createCounts(counts, dialect));
     const flag = group === undefined ? undefined : flagOf;
     const { feed: feedName, source, scope } = place();
     const all = [...current.tables.values()];
     const work = { engine, naming, own, counts, options, feed: feedName, source, scope, tables: all, flag };
     let prepared: Prepared[] = [];
+    await lockSession();
     if (!dialect.transactionalDdl) prepared = await prepareTables(work);
     await begin();
     if (group !== undefined) {
@@ -184,8 +196,9 @@ export function createApply(
     for (const line of ddl) await engine.run(insertDdl(line, feed?.source ?? '', own, dialect));
     const sums = await engine.rows(selectCounts(whole(current, tables).read));
     await engine.run(dialect.commit);
+    await releaseSession();
 
-    for (const table of tables) if (table.created) await engine.run(`DROP TABLE ${table.stage}`);
+    for (const table of tables) if (table.created) await engine.run(dropStage(table.stage, dialect));
     if (sums !== undefined && (group !== undefined || tables.length > 0)) {
       const sum = (name: string) => Number(sums[0]?.[name] ?? 0);
       report({
@@ -224,8 +237,9 @@ export function createApply(
   }
 
   function selectCounts(read: string): string {
-    const sum = (name: string) => `CAST(coalesce(sum(${name}), 0) AS ${dialect.type('text')}) AS ${name}`;
-    return `SELECT ${['inserted', 'updated', 'deleted'].map(sum).join(', ')}, CAST(${read} AS ${dialect.type('text')}) AS ${dialect.identifier('read')} FROM ${counts}`;
+    const text = (number: string) => dialect.cast(number, 'bigint', 'text');
+    const sum = (name: string) => `${text(`coalesce(sum(${name}), 0)`)} AS ${name}`;
+    return `SELECT ${['inserted', 'updated', 'deleted'].map(sum).join(', ')}, ${text(read)} AS ${dialect.identifier('read')} FROM ${counts}`;
   }
 
   async function takeControl(line: Control): Promise<void> {

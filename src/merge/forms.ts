@@ -1,15 +1,23 @@
 /** Statements that engines write in different ways, by what their dialect says. */
 
-import type { Dialect } from '../dialects/dialect.ts';
+import type { Dialect, KeyColumn } from '../dialects/dialect.ts';
 
 /** Something to select from whose one row says nothing: not every engine takes WHERE without FROM. */
 export const ONE_ROW = '(SELECT 1 AS one) o';
 
-/** A table for the time of a unit. */
-export function createStageTable(table: string, columns: readonly string[], dialect: Dialect): string {
+/** A table for the time of a unit. `unique`: a column that differs in every row; `key`: what it will be joined by. */
+export function createStageTable(
+  table: string,
+  columns: readonly string[],
+  dialect: Dialect,
+  { unique, key = [] }: { readonly unique?: string; readonly key?: readonly KeyColumn[] } = {},
+): string {
   const create = dialect.permanentStages === true ? 'CREATE TABLE' : 'CREATE TEMPORARY TABLE';
-  return `${create} ${table} (${columns.join(', ')})`;
+  return `${create} ${table} (${[...columns, ...(dialect.stageKeys?.(unique, key) ?? [])].join(', ')})`;
 }
+
+export const dropStage = (table: string, dialect: Dialect): string =>
+  dialect.dropStage?.(table) ?? `DROP TABLE IF EXISTS ${table}`;
 
 /** The part of CREATE TABLE that declares a key, with the comma before it. */
 export function primaryKey(columns: string, dialect: Dialect): string {
@@ -35,6 +43,9 @@ export function updateFrom(target: string, { sets, from, on, when }: Update, dia
   if (dialect.mergesWork === true)
     return `MERGE INTO ${target} t USING ${narrowed(from, when)} ON ${on} WHEN MATCHED THEN UPDATE SET ${set}`;
   const conditions = when === undefined ? on : `${on} AND ${when}`;
+  // Both sides of the join have the columns that are set.
+  if (dialect.updates === 'join')
+    return `UPDATE ${target} AS t JOIN ${from} ON ${conditions} SET ${sets.map((each) => `t.${each}`).join(', ')}`;
   return `UPDATE ${target} AS t SET ${set} FROM ${from} WHERE ${conditions}`;
 }
 
@@ -60,6 +71,17 @@ export function deleteFrom(target: string, { from, on, when }: Deletion, dialect
   if (form === 'merge' && (from !== undefined || when !== undefined)) {
     const source = narrowed(from ?? ONE_ROW, when);
     return `MERGE INTO ${target} t USING ${source} ON ${on?.('t') ?? '1 = 1'} WHEN MATCHED THEN DELETE`;
+  }
+  if (form === 'join') {
+    const joined = from === undefined ? '' : ` JOIN ${from} ON ${on?.('t') ?? 'TRUE'}`;
+    const conditions = [from === undefined ? on?.('t') : undefined, when].filter(
+      (said) => said !== undefined,
+    );
+    return `DELETE t FROM ${target} AS t${joined} WHERE ${conditions.length === 0 ? 'TRUE' : conditions.join(' AND ')}`;
+  }
+  if (form === 'rowid' && from !== undefined) {
+    const found = `SELECT t.rowid FROM ${from} CROSS JOIN ${target} AS t WHERE ${on?.('t') ?? 'TRUE'}`;
+    return `DELETE FROM ${target} WHERE rowid IN (${found})${when === undefined ? '' : ` AND ${when}`}`;
   }
   const t = form === 'bare' ? target : 't';
   const about = on === undefined ? undefined : on(t);

@@ -22,23 +22,24 @@ export function ownTables(naming: Pick<Naming, 'dialect' | 'schema'>): OwnTables
 /** Creates our tables where they are missing. */
 export function createOwnTables(own: OwnTables, dialect: Dialect): string[] {
   const [text, bigint, instant] = [dialect.type('text'), dialect.type('bigint'), dialect.type('timestamptz')];
+  const key = (characters: number) => dialect.keyText?.(characters) ?? text;
   const table = (name: string, columns: string) => `CREATE TABLE IF NOT EXISTS ${name} (${columns})`;
   return [
     table(
       own.ledger,
-      `feed ${text}, source ${text} NOT NULL, scope ${text} NOT NULL, group_id ${text} NOT NULL, table_name ${text} NOT NULL, files ${bigint}, rows_read ${bigint}, inserted ${bigint}, updated ${bigint}, deleted ${bigint}, rejected ${bigint}, digest ${text}, tool_version ${text}, merge_key ${text}, merge_mode ${text}, applied_at ${instant}${primaryKey('source, scope, group_id, table_name', dialect)}`,
+      `feed ${text}, source ${key(300)} NOT NULL, scope ${key(190)} NOT NULL, group_id ${key(80)} NOT NULL, table_name ${key(190)} NOT NULL, files ${bigint}, rows_read ${bigint}, inserted ${bigint}, updated ${bigint}, deleted ${bigint}, rejected ${bigint}, digest ${text}, tool_version ${text}, merge_key ${text}, merge_mode ${text}, applied_at ${instant}${primaryKey('source, scope, group_id, table_name', dialect)}`,
     ),
     table(
       own.table,
-      `target ${text} NOT NULL, table_name ${text} NOT NULL, source ${text}, merge_key ${text}, merge_mode ${text}, parent ${text}, version ${bigint}${primaryKey('target', dialect)}`,
+      `target ${key(190)} NOT NULL, table_name ${text} NOT NULL, source ${text}, merge_key ${text}, merge_mode ${text}, parent ${text}, version ${bigint}${primaryKey('target', dialect)}`,
     ),
     table(
       own.ddl,
-      `source ${text} NOT NULL, uri ${text} NOT NULL, etag ${text} NOT NULL, modified ${text}, applied_at ${instant}${primaryKey('source, uri, etag', dialect)}`,
+      `source ${key(190)} NOT NULL, uri ${key(500)} NOT NULL, etag ${key(70)} NOT NULL, modified ${text}, applied_at ${instant}${primaryKey('source, uri, etag', dialect)}`,
     ),
     table(
       own.tombstone,
-      `target ${text} NOT NULL, key_text ${text} NOT NULL, order_key ${text} NOT NULL, ${ORDER_TEXTS.map((name) => `${name} ${text}`).join(', ')}, deleted_at ${instant}${primaryKey('target, key_text, order_key', dialect)}`,
+      `target ${key(64)} NOT NULL, key_text ${key(500)} NOT NULL, order_key ${key(190)} NOT NULL, ${ORDER_TEXTS.map((name) => `${name} ${text}`).join(', ')}, deleted_at ${instant}${primaryKey('target, key_text, order_key', dialect)}`,
     ),
   ];
 }
@@ -187,6 +188,7 @@ export function rememberTable(entry: TableEntry, own: OwnTables, dialect: Dialec
 
 /** The newest group of every table of every scope, that of the scope itself (table empty) first. */
 export function selectState(own: OwnTables, dialect: Dialect): string {
-  const text = dialect.type('text');
-  return `SELECT feed, source, scope, table_name, group_id, CAST(files AS ${text}) AS files, CAST(rows_read AS ${text}) AS rows_read, CAST(applied_at AS ${text}) AS applied_at FROM (SELECT l.*, row_number() OVER (PARTITION BY source, scope, table_name ORDER BY ${byAge(dialect)}) AS place FROM ${own.ledger} l) l WHERE place = 1 ORDER BY source, scope, table_name`;
+  const number = (name: string) => `${dialect.cast(name, 'bigint', 'text')} AS ${name}`;
+  const instant = `${dialect.cast('applied_at', 'timestamptz', 'text')} AS applied_at`;
+  return `SELECT feed, source, scope, table_name, group_id, ${number('files')}, ${number('rows_read')}, ${instant} FROM (SELECT l.*, row_number() OVER (PARTITION BY source, scope, table_name ORDER BY ${byAge(dialect)}) AS place FROM ${own.ledger} l) l WHERE place = 1 ORDER BY source, scope, table_name`;
 }

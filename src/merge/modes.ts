@@ -24,7 +24,7 @@ import {
   winners,
 } from './statement.ts';
 import { buryWork, tombstoneJoin, tombstoneOlder } from './tombstone.ts';
-import { dropOldVersions, liveVersion } from './version.ts';
+import { dropOldVersions, liveSource } from './version.ts';
 
 /** Inserts everything that is staged. */
 export function append(merge: Merge): string[] {
@@ -39,7 +39,7 @@ export function upsert(merge: Merge): string[] {
   const { dialect, key, order } = merge;
   const hard = merge.hardDeletes && merge.flag !== undefined ? merge.flag : undefined;
   const columns = [...key, ...order, ...(hard === undefined ? [] : [hard])];
-  const staged = winners(merge, newestFirst(dialect, order, 'x'), columns, liveVersion(merge, 'x'));
+  const staged = winners(merge, newestFirst(dialect, order, 'x'), columns, liveSource(merge));
   const inTarget = `t.${key[0]!.id} IS NOT NULL`;
   const buried = hard === undefined || order.length === 0 ? undefined : tombstoneJoin(merge, 's');
   const action = [
@@ -47,7 +47,7 @@ export function upsert(merge: Merge): string[] {
     ...(buried === undefined ? [] : [`WHEN ${tombstoneOlder(merge, 's')} THEN 'n'`]),
     ...(hard === undefined
       ? []
-      : [`WHEN ${deletes(hard, 's')} THEN CASE WHEN ${inTarget} THEN 'd' ELSE 'x' END`]),
+      : [`WHEN ${deletes(dialect, hard, 's')} THEN CASE WHEN ${inTarget} THEN 'd' ELSE 'x' END`]),
     `WHEN ${inTarget} THEN ${merge.onlyMissing ? `'n'` : `'u'`}`,
   ];
   return [
@@ -59,7 +59,13 @@ export function upsert(merge: Merge): string[] {
     countWork(merge),
     ...(hard === undefined
       ? []
-      : [...checkLoss(merge, `${countOf(merge, `'d'`)} - ${countOf(merge, `'i'`)}`), ...buryWork(merge)]),
+      : [
+          ...checkLoss(
+            merge,
+            `(SELECT coalesce(sum(CASE w._brigade_action WHEN 'd' THEN 1 WHEN 'i' THEN -1 ELSE 0 END), 0) FROM ${merge.work} w)`,
+          ),
+          ...buryWork(merge),
+        ]),
     ...(dialect.mergesWork === true
       ? [mergeWork(merge)]
       : [
@@ -78,18 +84,18 @@ export function upsert(merge: Merge): string[] {
 export function deleteInsert(merge: Merge): string[] {
   const { dialect, key, flag, order } = merge;
   const columns = [...key, ...order, ...(flag === undefined ? [] : [flag])];
-  const staying = flag === undefined ? [] : [`CASE WHEN ${deletes(flag, 'x')} THEN 1 ELSE 0 END`];
+  const staying = flag === undefined ? [] : [`CASE WHEN ${deletes(dialect, flag, 'x')} THEN 1 ELSE 0 END`];
   const staged = winners(
     merge,
     ['x._brigade_batch DESC', ...staying, ...newestFirst(dialect, order, 'x')],
     columns,
   );
-  const gone = flag === undefined ? 'FALSE' : deletes(flag, 's');
+  const gone = flag === undefined ? 'FALSE' : deletes(dialect, flag, 's');
   // An update leaves columns alone that the file does not have; a key that the target has twice is healed.
   const wholly = merge.wholeRows ? `'r'` : `CASE WHEN count(t.${key[0]!.id}) > 1 THEN 'r' ELSE 'u' END`;
   const [replaced, removed] = merge.onlyMissing ? [`'n'`, `'n'`] : [wholly, `'d'`];
   // Where rows of one file have no order, the last of a key is not known.
-  const stays = flag === undefined ? undefined : (of: string) => `NOT (${deletes(flag, of)})`;
+  const stays = flag === undefined ? undefined : (of: string) => `NOT (${deletes(dialect, flag, of)})`;
   return [
     ...checkNullKeys(merge),
     ...(dialect.unorderedFiles === true ? checkConflicts(merge, stays) : []),
@@ -133,14 +139,15 @@ export function replace(merge: Merge): string[] {
   const { dialect, order, flag } = merge;
   const hard = merge.hardDeletes ? flag : undefined;
   const columns = [...key, ...order, ...(hard === undefined ? [] : [hard])];
-  const staged = winners(merge, newestFirst(dialect, order, 'x'), columns, liveVersion(merge, 'x'));
-  const lost = `(SELECT count(*) FROM ${target} t WHERE NOT EXISTS (SELECT 1 FROM ${merge.work} w WHERE ${same(key, 'w', 't')}))`;
+  const staged = winners(merge, newestFirst(dialect, order, 'x'), columns, liveSource(merge));
+  // What the target has beyond one row for each key that stays.
+  const lost = `${total} - coalesce(sum(CASE WHEN _brigade_action = 'u' THEN 1 ELSE 0 END), 0)`;
   return [
     ...checkNullKeys(merge),
     ...checkConflicts(merge),
-    `INSERT INTO ${merge.work} SELECT s.${ROW}, CASE WHEN count(t.${key[0]!.id}) > 0 THEN 'u' ELSE 'i' END, ${ids(key, 's.')} FROM ${staged} s LEFT JOIN ${target} t ON ${same(key, 't', 's')}${where(hard === undefined ? undefined : `NOT (${deletes(hard, 's')})`)} GROUP BY s.${ROW}, ${ids(key, 's.')}`,
+    `INSERT INTO ${merge.work} SELECT s.${ROW}, CASE WHEN count(t.${key[0]!.id}) > 0 THEN 'u' ELSE 'i' END, ${ids(key, 's.')} FROM ${staged} s LEFT JOIN ${target} t ON ${same(key, 't', 's')}${where(hard === undefined ? undefined : `NOT (${deletes(dialect, hard, 's')})`)} GROUP BY s.${ROW}, ${ids(key, 's.')}`,
     ...analyzed(merge),
-    ...checkLoss(merge, `${lost} - ${countOf(merge, `'i'`)}`),
+    ...checkLoss(merge, `${total} - (SELECT count(*) FROM ${merge.work} w)`),
     countWork(merge, lost),
     empty,
     insertWork(merge, `'i', 'u'`),
@@ -149,7 +156,4 @@ export function replace(merge: Merge): string[] {
 
 export function analyzed(merge: Merge): string[] {
   return merge.dialect.analyze === undefined ? [] : [merge.dialect.analyze(merge.work)];
-}
-function countOf(merge: Merge, actions: string): string {
-  return `(SELECT count(*) FROM ${merge.work} w WHERE w._brigade_action IN (${actions}))`;
 }

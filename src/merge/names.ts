@@ -64,5 +64,6 @@ export function columnName(name: string, naming: Pick<Naming, 'nameCase'>): stri
 /** A name of the target, qualified and quoted. */
 export function qualified(name: string, naming: Pick<Naming, 'dialect' | 'schema'>): string {
   const { dialect, schema } = naming;
+  if (schema === '') return dialect.identifier(name);
   return `${dialect.identifier(schema)}.${dialect.identifier(name)}`;
 }

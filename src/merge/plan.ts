@@ -1,7 +1,7 @@
 /** From what was staged to what the target must look like and how each table is merged. */
 
 import { type Catalog, catalogTable } from '../catalog.ts';
-import type { Dialect, TableChange, TargetColumn } from '../dialects/dialect.ts';
+import type { Dialect, KeyColumn, TableChange, TargetColumn } from '../dialects/dialect.ts';
 import { mismatch } from '../errors.ts';
 import type { MergeMode } from '../wire/types.ts';
 import { BATCH, ROW, SHAPE } from './engine.ts';
@@ -119,33 +119,45 @@ function change(
   wanted: TableChange,
   dialect: Dialect,
 ): string[] {
-  if (existing !== null && existing !== undefined) return [...dialect.alter(wanted)];
+  if (existing !== null && existing !== undefined) {
+    const now = existing.map(({ name, type }) => ({
+      name,
+      type: wanted.widen.find((column) => column.name === name)?.to ?? type ?? 'text',
+    }));
+    const columns = keyOf(table, now, dialect);
+    const index = columns.length === 0 ? undefined : { name: indexName(table), columns };
+    return [...dialect.alter({ ...wanted, index })];
+  }
   if (wanted.add.length === 0) return [];
   const columns = wanted.add.map(({ name, type }) => `${dialect.identifier(name)} ${dialect.type(type)}`);
-  const create = `CREATE TABLE IF NOT EXISTS ${wanted.table} (${columns.join(', ')})`;
-  const index = indexOf(table, wanted, dialect);
+  const key = keyOf(table, wanted.add, dialect);
+  const clause = key.length === 0 ? undefined : dialect.keyClause?.(key);
+  const create = `CREATE TABLE IF NOT EXISTS ${wanted.table} (${[...columns, ...(clause === undefined ? [] : [clause])].join(', ')})`;
+  const index =
+    key.length === 0 || dialect.keyIndex === undefined
+      ? []
+      : [dialect.keyIndex(wanted.table, indexName(table), key)];
   // Where the table may be there already, in an older form, what it lacks is added.
   return existing === null
     ? [create, ...index]
     : [create, ...dialect.alter({ ...wanted, ifMissing: true }), ...index];
 }
 
-function indexOf(table: StagedTable, wanted: TableChange, dialect: Dialect): string[] {
-  if (dialect.keyIndex === undefined) return [];
+const indexName = (table: StagedTable): string => `${table.target}_brigade_key`;
+
+// The columns by which rows will be looked for; none while one of them is not there.
+function keyOf(table: StagedTable, there: TableChange['add'], dialect: Dialect): KeyColumn[] {
   const isChild = table.line.parent !== undefined;
   const names = (table.line.key ?? []).filter(
     (name) => !isChild || name.toLowerCase().startsWith('_sdc_source_key_'),
   );
-  const targets = names.map((name) => table.columns.get(name)?.target);
-  if (targets.length === 0 || targets.some((name) => !wanted.add.some((column) => column.name === name)))
-    return [];
-  return [
-    dialect.keyIndex(
-      wanted.table,
-      `${table.target}_brigade_key`,
-      targets.map((name) => dialect.identifier(name!)),
-    ),
-  ];
+  const fold = (name: string) => (dialect.foldsCase ? name.toLowerCase() : name);
+  const columns = names.map((name) => {
+    const target = fold(table.columns.get(name)?.target ?? '');
+    return there.find((column) => fold(column.name) === target);
+  });
+  if (columns.some((column) => column === undefined)) return [];
+  return columns.map((column) => ({ id: dialect.identifier(column!.name), type: column!.type }));
 }
 
 function checkWidth(table: StagedTable, column: StagedColumn, type: ColumnType, dialect: Dialect): void {

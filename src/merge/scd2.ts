@@ -138,7 +138,7 @@ function decide(merge: Merge): string {
   const { dialect, key, order, flag, source, target, work } = merge;
   const version = [...key, ...order].map(({ id }) => `x.${id}`).join(', ');
   const newest = `ORDER BY x.${BATCH} DESC, x.${ROW} DESC`;
-  const gone = flag === undefined ? 'FALSE' : deletes(flag, 'x');
+  const gone = flag === undefined ? 'FALSE' : deletes(dialect, flag, 'x');
   const ranked = `SELECT x.*, CASE WHEN ${gone} THEN 1 ELSE 0 END AS _brigade_gone, row_number() OVER (PARTITION BY ${version}, CASE WHEN ${gone} THEN 1 ELSE 0 END ${newest}) AS _brigade_rank, row_number() OVER (PARTITION BY ${version} ${newest}) AS _brigade_last FROM ${source} x`;
   // Of one version the last row counts; a deletion of the same order only if nothing came after it.
   const staged = `(SELECT * FROM (${ranked}) x WHERE x._brigade_rank = 1 AND (x._brigade_gone = 0 OR x._brigade_last = 1))`;
@@ -182,7 +182,7 @@ function reopenAbsent(merge: Merge): string {
   const { dialect, key, order, flag, own, source } = merge;
   const columns = [...key, ...order, ...(flag === undefined ? [] : [flag])];
   const newest = winners(merge, newestFirst(dialect, order, 'x'), columns);
-  const alive = flag === undefined ? undefined : `NOT (${deletes(flag, 's')})`;
+  const alive = flag === undefined ? undefined : `NOT (${deletes(dialect, flag, 's')})`;
   const void_ = `(SELECT z._brigade_key, z._brigade_order FROM ${newest} s JOIN ${tombstones(merge)} z ON z._brigade_key = ${keyText(merge, 's')} CROSS JOIN ${latest(merge, source!)}${where(alive, `NOT ${older(dialect, order, 'z', 's')}`, `NOT ${older(dialect, order, 'c', 'z')}`)}) y`;
   const on = (t: string) =>
     `${t}.target = ${dialect.literal(merge.targetName)} AND ${t}.key_text = y._brigade_key AND ${t}.order_key = y._brigade_order`;
@@ -229,7 +229,10 @@ function settle(merge: Merge): string {
   const versions = `SELECT ${ids([...key, ...order], 't.')}, 0 AS _brigade_kind FROM ${target} t JOIN ${touched} ON ${same(key, 'w', 't')}`;
   const deletions = `SELECT ${ids(key, 'w.')}, ${ids(order, 'z.')}, 1 AS _brigade_kind FROM ${touched} JOIN ${tombstones(merge)} z ON z._brigade_key = ${keyText(merge, 'w')}`;
   const sequence = [
-    ...order.map((column) => `${comparable(dialect, column, 'x')} ASC NULLS FIRST`),
+    ...order.map(
+      (column) =>
+        `${comparable(dialect, column, 'x')} ASC${dialect.nullsLast === true ? '' : ' NULLS FIRST'}`,
+    ),
     'x._brigade_kind',
   ].join(', ');
   const events = `(SELECT x.*, lead(x.${first.id}) OVER (PARTITION BY ${ids(key, 'x.')} ORDER BY ${sequence}) AS _brigade_next FROM (SELECT ${names}, _brigade_kind FROM (${versions} UNION ALL ${deletions}) v) x)`;
@@ -281,8 +284,8 @@ function checkClosed(merge: Merge, closed: string): string[] {
   const percent = merge.maxDeletePercent;
   if (percent >= 100) return [];
   const { dialect } = merge;
-  const text = dialect.type('text');
-  const message = `${dialect.literal(`table ${merge.table}: expected to close at most ${percent} % of its keys, found `)} || CAST(q.lost AS ${text}) || ' of ' || CAST(q.total AS ${text}) || ' that the delivery does not have (--max-delete 100 allows it)'`;
+  const text = (name: string) => dialect.cast(`q.${name}`, 'bigint', 'text');
+  const message = `${dialect.literal(`table ${merge.table}: expected to close at most ${percent} % of its keys, found `)} || ${text('lost')} || ' of ' || ${text('total')} || ' that the delivery does not have (--max-delete 100 allows it)'`;
   const guard = merge.guard === undefined ? '' : ` AND ${merge.guard}`;
   return [
     dialect.check(

@@ -4,7 +4,7 @@ import { mismatch } from '../errors.ts';
 import { feedOf } from '../feeds/index.ts';
 import type { Column, FileLine, Run, TableLine } from '../wire/types.ts';
 import { BATCH, type CsvForm, type Engine, type Fill, ROW, SHAPE } from './engine.ts';
-import { createStageTable } from './forms.ts';
+import { createStageTable, dropStage } from './forms.ts';
 import type { NameCase } from './names.ts';
 import {
   addShape,
@@ -70,8 +70,8 @@ export function createStaging(engine: Engine, nameCase: NameCase): Staging {
     const columns = [...table.columns.values()].map(
       (column) => `${dialect.identifier(column.target)} ${dialect.type(stageType(column))}`,
     );
-    await engine.run(`DROP TABLE IF EXISTS ${table.stage}`);
-    await engine.run(createStageTable(table.stage, [...own, ...columns], dialect));
+    await engine.run(dropStage(table.stage, dialect));
+    await engine.run(createStageTable(table.stage, [...own, ...columns], dialect, { unique: ROW }));
     table.created = true;
   }
 

@@ -75,23 +75,29 @@ export function where(...conditions: readonly (string | undefined)[]): string {
 }
 
 /** Whether a row is one that deletes. */
-export function deletes(flag: MergeColumn, of: string): string {
+export function deletes(dialect: Dialect, flag: MergeColumn, of: string): string {
   const x = `${of}.${flag.id}`;
   if (flag.type === 'boolean') return `coalesce(${x}, FALSE)`;
-  if (/^(int|bigint|decimal)/.test(flag.type)) return `coalesce(${x}, 0) <> 0`;
+  if (/^(int|bigint|decimal)/.test(flag.type)) return dialect.nonZero?.(x) ?? `coalesce(${x}, 0) <> 0`;
   return `${x} IS NOT NULL`;
 }
 
 // Text compares by its bytes, as `dedupe` does, not by the database's collation.
 export function comparable(dialect: Dialect, column: MergeColumn, of: string): string {
-  const x = `${of}.${column.id}`;
-  if (column.type === 'json') return dialect.bytewise(`CAST(${x} AS ${dialect.type('text')})`);
-  return column.type === 'text' ? dialect.bytewise(x) : x;
+  return comparableAs(dialect, column.type, `${of}.${column.id}`);
+}
+
+/** The same of any value of a type. */
+export function comparableAs(dialect: Dialect, type: ColumnType, x: string): string {
+  if (type === 'json') return dialect.bytewise(dialect.cast(x, 'json', 'text'));
+  if (type === 'text') return dialect.bytewise(x);
+  return dialect.sortable?.(x, type) ?? x;
 }
 
 /** `ORDER BY` from newest to oldest, NULL last. */
 export function newestFirst(dialect: Dialect, order: readonly MergeColumn[], of: string): string[] {
-  return order.map((column) => `${comparable(dialect, column, of)} DESC NULLS LAST`);
+  const last = dialect.nullsLast === true ? '' : ' NULLS LAST';
+  return order.map((column) => `${comparable(dialect, column, of)} DESC${last}`);
 }
 
 /** Whether `a` is older than `b`: NULL is older than anything, equal is not older. */
@@ -109,10 +115,10 @@ export function winners(
   merge: Merge,
   orderBy: readonly string[],
   columns: readonly MergeColumn[],
-  condition?: string,
+  source = merge.source,
 ): string {
   const list = [...new Set(columns.map(({ id }) => id))].map((id) => `x.${id}`).join(', ');
-  return `(SELECT * FROM (SELECT x.${ROW}, ${list}, row_number() OVER (PARTITION BY ${ids(merge.key, 'x.')} ORDER BY ${[...orderBy, `x.${BATCH} DESC`, `x.${ROW} DESC`].join(', ')}) AS _brigade_rank FROM ${merge.source} x${where(condition)}) x WHERE x._brigade_rank = 1)`;
+  return `(SELECT * FROM (SELECT x.${ROW}, ${list}, row_number() OVER (PARTITION BY ${ids(merge.key, 'x.')} ORDER BY ${[...orderBy, `x.${BATCH} DESC`, `x.${ROW} DESC`].join(', ')}) AS _brigade_rank FROM ${source} x) x WHERE x._brigade_rank = 1)`;
 }
 
 /**
@@ -123,8 +129,13 @@ export function createWork(work: string, key: readonly MergeColumn[], dialect: D
   const columns = key.map(({ id, type }) => `${id} ${dialect.type(type)}`);
   return createStageTable(
     work,
-    [`${ROW} ${dialect.type('bigint')}`, `_brigade_action ${dialect.type('text')}`, ...columns],
+    [
+      `${ROW} ${dialect.type('bigint')}`,
+      `_brigade_action ${dialect.keyText?.(1) ?? dialect.type('text')}`,
+      ...columns,
+    ],
     dialect,
+    { unique: ROW, key },
   );
 }
 
@@ -189,9 +200,9 @@ export function checkNullKeys(merge: Merge, member = 'key'): string[] {
     const message = merge.dialect.literal(
       `table ${merge.table}: expected a value in ${member} column ${name}, found NULL in `,
     );
-    const text = merge.dialect.type('text');
+    const count = merge.dialect.cast('count(*)', 'bigint', 'text');
     return merge.dialect.check(
-      `SELECT CASE WHEN count(*) > 0 THEN ${message} || CAST(count(*) AS ${text}) || ' rows' END FROM ${merge.source} s WHERE s.${id} IS NULL`,
+      `SELECT CASE WHEN count(*) > 0 THEN ${message} || ${count} || ' rows' END FROM ${merge.source} s WHERE s.${id} IS NULL`,
     );
   });
 }
@@ -205,14 +216,18 @@ export function checkConflicts(merge: Merge, among?: (of: string) => string): st
   const { dialect, key } = merge;
   const rest = merge.columns.filter((column) => !key.some(({ id }) => id === column.id));
   if (rest.length === 0) return [];
-  const text = dialect.type('text');
   const example = key
-    .map(({ id, name }) => `${dialect.literal(`${name} `)} || CAST(c.${id} AS ${text})`)
+    .map(({ id, name, type }) => `${dialect.literal(`${name} `)} || ${dialect.cast(`c.${id}`, type, 'text')}`)
     .join(` || ', ' || `);
   const ties = [...new Set(merge.order.filter((column) => !key.includes(column)).map(({ id }) => id))];
-  const doubled = `SELECT x.${BATCH}, ${ids(key, 'x.')} FROM ${merge.source} x${where(among?.('x'))} GROUP BY x.${BATCH}, ${ids(key, 'x.')} HAVING count(*) > 1`;
+  const of = `x.${BATCH}, ${ids(key, 'x.')}`;
+  const rows = `${merge.source} x${where(among?.('x'))}`;
+  const doubled =
+    dialect.opensOnce === true
+      ? `(SELECT * FROM (SELECT x.*, count(*) OVER (PARTITION BY ${of}) AS _brigade_rows FROM ${rows}) x WHERE x._brigade_rows > 1) s`
+      : `${merge.source} s JOIN (SELECT ${of} FROM ${rows} GROUP BY ${of} HAVING count(*) > 1) d ON d.${BATCH} = s.${BATCH} AND ${same(key, 'd', 's')}${where(among?.('s'))}`;
   const byOrder = ties.map((id) => `, s.${id}`).join('');
-  const different = `SELECT ${ids(key, 's.')} FROM ${merge.source} s JOIN (${doubled}) d ON d.${BATCH} = s.${BATCH} AND ${same(key, 'd', 's')}${where(among?.('s'))} GROUP BY s.${BATCH}, ${ids(key, 's.')}${byOrder} HAVING count(DISTINCT ${dialect.rowText(
+  const different = `SELECT ${ids(key, 's.')} FROM ${doubled} GROUP BY s.${BATCH}, ${ids(key, 's.')}${byOrder} HAVING count(DISTINCT ${dialect.rowText(
     rest.map(({ id }) => `s.${id}`),
     rest.map(({ type }) => type),
   )}) > 1`;
@@ -231,8 +246,8 @@ export function checkLoss(merge: Merge, lost: string): string[] {
   const percent = merge.maxDeletePercent;
   if (percent >= 100) return [];
   const { dialect } = merge;
-  const text = dialect.type('text');
-  const message = `${dialect.literal(`table ${merge.table}: expected to lose at most ${percent} % of its rows, found `)} || CAST(q.lost AS ${text}) || ' of ' || CAST(q.total AS ${text}) || ' to be deleted (--max-delete 100 allows it)'`;
+  const text = (name: string) => dialect.cast(`q.${name}`, 'bigint', 'text');
+  const message = `${dialect.literal(`table ${merge.table}: expected to lose at most ${percent} % of its rows, found `)} || ${text('lost')} || ' of ' || ${text('total')} || ' to be deleted (--max-delete 100 allows it)'`;
   const guard = merge.guard === undefined ? '' : ` AND ${merge.guard}`;
   return [
     dialect.check(

@@ -5,7 +5,7 @@
  */
 
 import { ROW } from './engine.ts';
-import { deleteFrom, ONE_ROW } from './forms.ts';
+import { deleteFrom } from './forms.ts';
 import { analyzed } from './modes.ts';
 import {
   comparable,
@@ -18,7 +18,7 @@ import {
   same,
   where,
 } from './statement.ts';
-import { dropOldVersions, followVersion, liveVersion } from './version.ts';
+import { dropOldVersions, followVersion, liveSource } from './version.ts';
 
 const SOURCE_KEY = '_sdc_source_key_';
 
@@ -70,9 +70,9 @@ export function subtable(merge: Subtable): string[] {
   }
   const gone = merge.full ? undefined : goneRows(merge, parentColumns);
   const isGone = gone === undefined ? undefined : `EXISTS (SELECT 1 FROM ${gone.from} WHERE ${gone.on('t')})`;
-  const doomed = `(SELECT count(*) FROM ${target} t${where(isGone, merge.guard)})`;
   statements.push(
-    `INSERT INTO ${merge.counts} SELECT ${merge.n}, (SELECT count(*) FROM ${merge.work} w), 0, ${doomed} FROM ${ONE_ROW}${where(merge.guard)}`,
+    `INSERT INTO ${merge.counts} SELECT ${merge.n}, count(*), 0, 0 FROM ${merge.work} w${where(merge.guard)}`,
+    `INSERT INTO ${merge.counts} SELECT ${merge.n}, 0, 0, count(*) FROM ${target} t${where(isGone, merge.guard)}`,
     deleteFrom(target, { ...gone, when: merge.guard }, merge.dialect),
   );
   if (merge.source !== undefined) statements.push(insertWork(merge, `'i', 'o'`));
@@ -103,7 +103,7 @@ function matching(merge: Subtable, parent: Merge, parentColumns: readonly MergeC
     ({ own, of }) => ` AND (x.${own.id} = p.${of.id} OR (x.${own.id} IS NULL AND p.${of.id} IS NULL))`,
   );
   const rank = `row_number() OVER (PARTITION BY ${ids(rowKeyOf(merge), 'x.')} ORDER BY x._brigade_batch DESC, x.${ROW} DESC)`;
-  return `INSERT INTO ${merge.work} SELECT q.${ROW}, 'i', ${ids(merge.key, 'q.')} FROM (SELECT x.${ROW}, ${ids(merge.key, 'x.')}, ${rank} AS _brigade_rank FROM ${merge.source} x JOIN (SELECT p.* FROM ${parent.source} p JOIN ${parent.work} w ON w.${ROW} = p.${ROW} WHERE w._brigade_action IN ('i', 'u', 'r')) p ON ${joined(merge.key, parentColumns, 'x', 'p')}${equal.join('')}${where(liveVersion(merge, 'x'))}) q WHERE q._brigade_rank = 1`;
+  return `INSERT INTO ${merge.work} SELECT q.${ROW}, 'i', ${ids(merge.key, 'q.')} FROM (SELECT x.${ROW}, ${ids(merge.key, 'x.')}, ${rank} AS _brigade_rank FROM ${liveSource(merge)} x JOIN (SELECT p.* FROM ${parent.source} p JOIN ${parent.work} w ON w.${ROW} = p.${ROW} WHERE w._brigade_action IN ('i', 'u', 'r')) p ON ${joined(merge.key, parentColumns, 'x', 'p')}${equal.join('')}) q WHERE q._brigade_rank = 1`;
 }
 
 // Rows whose parent is not in this unit: of each source key the newest, unless the target has newer ones.
@@ -126,7 +126,7 @@ function orphans(
     order.length === 0
       ? undefined
       : `NOT EXISTS (SELECT 1 FROM ${target} t WHERE ${same(key, 't', 'q')} AND ${older(dialect, order, 'q', 't')})`;
-  return `INSERT INTO ${merge.work} SELECT q.${ROW}, 'o', ${ids(key, 'q.')} FROM (SELECT x.${ROW}, ${columns}, ${newest} AS _brigade_newest, ${place} AS _brigade_place FROM ${merge.source} x${where(alone, liveVersion(merge, 'x'))}) q${where('q._brigade_newest = 1', 'q._brigade_place = 1', current)}`;
+  return `INSERT INTO ${merge.work} SELECT q.${ROW}, 'o', ${ids(key, 'q.')} FROM (SELECT x.${ROW}, ${columns}, ${newest} AS _brigade_newest, ${place} AS _brigade_place FROM ${liveSource(merge)} x${where(alone)}) q${where('q._brigade_newest = 1', 'q._brigade_place = 1', current)}`;
 }
 
 // Without places in the arrays every row is one of its own.

@@ -12,9 +12,11 @@ export const ORDER_TEXTS = ['order_text', 'order_text_2', 'order_text_3', 'order
 
 /** The key of a row as one text. */
 export function keyText(merge: Pick<Merge, 'key' | 'dialect'>, of: string): string {
-  const text = merge.dialect.type('text');
   return merge.key
-    .map(({ id }) => `replace(replace(CAST(${of}.${id} AS ${text}), '~', '~~'), '|', '~p')`)
+    .map(
+      ({ id, type }) =>
+        `replace(replace(${merge.dialect.cast(`${of}.${id}`, type, 'text')}, '~', '~~'), '|', '~p')`,
+    )
     .join(` || '|' || `);
 }
 
@@ -58,17 +60,16 @@ export function insertTombstones(merge: Merge): string {
 
 /** The values of a row's order as text, in a list. */
 export function orderTexts(merge: Merge, of: string): string {
-  const text = merge.dialect.type('text');
   return orderOf(merge)
-    .map(({ id }) => `CAST(${of}.${id} AS ${text})`)
+    .map(({ id, type }) => merge.dialect.cast(`${of}.${id}`, type, 'text'))
     .join(', ');
 }
 
 /** The values of a row's order as one text. */
 export function orderText(merge: Merge, of: string): string {
-  const text = merge.dialect.type('text');
+  const escaped = (x: string) => `coalesce(replace(replace(${x}, '~', '~~'), '|', '~p'), '~n')`;
   return orderOf(merge)
-    .map(({ id }) => `coalesce(replace(replace(CAST(${of}.${id} AS ${text}), '~', '~~'), '|', '~p'), '~n')`)
+    .map(({ id, type }) => escaped(merge.dialect.cast(`${of}.${id}`, type, 'text')))
     .join(` || '|' || `);
 }
 

@@ -1,34 +1,41 @@
 /** Tables whose rows carry a version of the whole table: only the greatest lives. */
 
-import { deleteFrom } from './forms.ts';
+import { deleteFrom, updateFrom } from './forms.ts';
 import type { Merge } from './statement.ts';
 
 const known = (merge: Merge) =>
-  `(SELECT max(v.version) FROM ${merge.own.table} v WHERE v.target = ${merge.dialect.literal(merge.targetName)})`;
+  `(SELECT max(o.version) FROM ${merge.own.table} o WHERE o.target = ${merge.dialect.literal(merge.targetName)})`;
 
 const staged = (merge: Merge) => `(SELECT max(v.${merge.version!.id}) FROM ${merge.source} v)`;
 
-/** Whether a staged row belongs to the version that lives: the stage's greatest, unless the target has a greater one. */
-export function liveVersion(merge: Merge, of: string): string | undefined {
-  if (merge.version === undefined || merge.source === undefined) return undefined;
-  return `coalesce(${of}.${merge.version.id}, 0) >= coalesce(${staged(merge)}, 0) AND coalesce(${of}.${merge.version.id}, 0) >= coalesce(${known(merge)}, 0)`;
+/** The staged rows of the version that lives: the stage's greatest, unless the target has a greater one. */
+export function liveSource(merge: Merge): string | undefined {
+  const { version, source } = merge;
+  if (version === undefined || source === undefined) return source;
+  const own = `coalesce(v.${version.id}, 0)`;
+  return `(SELECT * FROM (SELECT v.*, max(v.${version.id}) OVER () AS _brigade_version FROM ${source} v) v WHERE ${own} >= coalesce(v._brigade_version, 0) AND ${own} >= coalesce(${known(merge)}, 0))`;
 }
 
 /** A newer version empties the table of what older ones left, and is noted. Before the work table is filled. */
 export function dropOldVersions(merge: Merge): string[] {
   if (merge.version === undefined || merge.source === undefined) return [];
   const { dialect, own, version } = merge;
-  const newer = `${staged(merge)} > ${known(merge)}`;
-  const old = `coalesce(t.${version.id}, 0) < ${staged(merge)} AND ${newer}`;
   const from = `(SELECT ${staged(merge)} AS staged, ${known(merge)} AS known) v`;
   const on = (t: string) => `coalesce(${t}.${version.id}, 0) < v.staged AND v.staged > v.known`;
+  const isNewer = 'v.staged > coalesce(t.version, -1)';
   const isOurs = `target = ${dialect.literal(merge.targetName)}`;
   return [
-    `INSERT INTO ${merge.counts} SELECT ${merge.n}, 0, 0, count(*) FROM ${merge.target} t WHERE ${old}`,
+    `INSERT INTO ${merge.counts} SELECT ${merge.n}, 0, 0, count(*) FROM ${merge.target} t JOIN ${from} ON ${on('t')}`,
     deleteFrom(merge.target, { from, on }, dialect),
     dialect.deletes === 'merge'
-      ? `MERGE INTO ${own.table} t USING ${from} ON t.${isOurs} WHEN MATCHED AND v.staged > coalesce(t.version, -1) THEN UPDATE SET version = v.staged`
-      : `UPDATE ${own.table} SET version = ${staged(merge)} WHERE ${isOurs} AND ${staged(merge)} > coalesce(version, -1)`,
+      ? `MERGE INTO ${own.table} t USING ${from} ON t.${isOurs} WHEN MATCHED AND ${isNewer} THEN UPDATE SET version = v.staged`
+      : dialect.opensOnce === true
+        ? updateFrom(
+            own.table,
+            { sets: ['version = v.staged'], from, on: `t.${isOurs} AND ${isNewer}` },
+            dialect,
+          )
+        : `UPDATE ${own.table} SET version = ${staged(merge)} WHERE ${isOurs} AND ${staged(merge)} > coalesce(version, -1)`,
   ];
 }
 
