@@ -22,8 +22,8 @@ import { keyMissing, type StagedTable } from './staged.ts';
 import { rowsRead } from './staging.ts';
 import { createWork, type Merge, type MergeColumn, type OwnTables } from './statement.ts';
 import { forsaken, type Subtable, sourceKey, subtable } from './subtable.ts';
-import { followVersion } from './version.ts';
 import { vendorExact } from './vendor-exact.ts';
+import { followVersion } from './version.ts';
 
 export interface ApplyTables {
   readonly engine: Engine;
