@@ -72,14 +72,27 @@ function wellFormed(x: string, type: ColumnType): string {
   }
 }
 
+// DuckDB 1.5 takes 25 µs to read a text as a decimal of more than 18 digits, but 50 ns by way of a narrower type.
+function readDecimal(x: string, { precision, scale }: { precision: number; scale: number }): string {
+  const sql = typeName(`decimal(${precision},${scale})`);
+  if (precision <= 18 || scale > 18) return `TRY_CAST(${x} AS ${sql})`;
+  const narrow = `TRY_CAST(${x} AS DECIMAL(18,${scale}))`;
+  return `CASE WHEN ${narrow} IS NOT NULL THEN CAST(${narrow} AS ${sql}) WHEN contains(${x}, '.') THEN TRY_CAST(${x} AS ${sql}) ELSE TRY_CAST(TRY_CAST(${x} AS HUGEINT) AS ${sql}) END`;
+}
+
+function read(x: string, type: ColumnType): string {
+  const digits = decimalDigits(type);
+  if (digits !== undefined) return readDecimal(x, digits);
+  const text = type === 'timestamptz' ? `regexp_replace(${x}, ' UTC$', 'Z')` : x;
+  return `TRY_CAST(${text} AS ${typeName(type)})`;
+}
+
 function parse(x: string, type: ColumnType, place: string): string {
   if (type === 'text') return x;
   if (type === 'json') return `CASE WHEN json_valid(${x}) THEN CAST(${x} AS JSON) ELSE to_json(${x}) END`;
   if (type === 'bytes') return `from_base64(${x})`;
-  const sql = typeName(type);
-  const found = `': expected ${type}, found ' || CAST(to_json(${x}) AS VARCHAR)`;
-  const number = type === 'timestamptz' ? `regexp_replace(${x}, ' UTC$', 'Z')` : x;
-  return `CASE WHEN ${x} IS NULL THEN NULL WHEN TRY_CAST(${number} AS ${sql}) IS NOT NULL AND ${wellFormed(x, type)} THEN CAST(${number} AS ${sql}) ELSE error(${place} || ${found}) END`;
+  const refuse = `error(${place} || ': expected ${type}, found ' || CAST(to_json(${x}) AS VARCHAR))`;
+  return `CASE WHEN ${x} IS NULL THEN NULL WHEN ${wellFormed(x, type)} THEN coalesce(${read(x, type)}, ${refuse}) ELSE ${refuse} END`;
 }
 
 const isInexact = (type: ColumnType) => type === 'bigint' || type.startsWith('decimal');
@@ -90,7 +103,10 @@ function cast(x: string, from: ColumnType | 'staged text', to: ColumnType): stri
   if (from === 'staged text') {
     if (to === 'text') return x;
     if (to === 'int' || to === 'bigint' || to.startsWith('decimal') || to === 'double') {
-      return `CAST(CASE ${x} WHEN 'true' THEN '1' WHEN 'false' THEN '0' ELSE ${x} END AS ${sql})`;
+      const number = `CASE ${x} WHEN 'true' THEN '1' WHEN 'false' THEN '0' ELSE ${x} END`;
+      const digits = decimalDigits(to);
+      const slow = `CAST(${number} AS ${sql})`;
+      return digits === undefined ? slow : `coalesce(${readDecimal(x, digits)}, ${slow})`;
     }
     return `CAST(${x} AS ${sql})`;
   }
