@@ -759,6 +759,26 @@ describe('targets', () => {
     }
   });
 
+  test('what PostgreSQL refuses in the middle of a COPY is said in its words', async () => {
+    const target = await targets.postgres();
+    const wide = Object.fromEntries(Array.from({ length: 1500 }, (_, i) => [`c${i}`, 'a wide row']));
+    const line = table('wide', Object.keys(wide).join(', '), { merge: 'append' });
+    const chunks = Array.from({ length: 3 }, () => rows(line, ...Array.from({ length: 50 }, () => wide)));
+    // So slow that the refusal is there before the next rows are.
+    async function* slowly(input: AsyncIterable<Chunk>): AsyncIterable<Chunk> {
+      for await (const chunk of input) {
+        yield chunk;
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+    }
+    await assert.rejects(
+      loadInto(target, slowly(stream(groups(chunks)))),
+      (error: Error) =>
+        error instanceof UserError && /^table wide: row is too big: .*\(COPY /.test(error.message),
+    );
+    await loadInto(target, stream(groups([rows(user, { id: 1, name: 'a' })])));
+  });
+
   test('two loads at once into PostgreSQL wait for each other', async () => {
     const target = await targets.postgres();
     const scopes = ['POD1', 'POD2', 'POD3', 'POD4'];

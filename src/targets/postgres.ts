@@ -21,7 +21,7 @@ const TEMPORARY =
 // Our own mistakes: syntax, undefined names, ambiguous names.
 const BUG = /^(42601|42P01|42703|42702|42883|42P10)$/;
 
-function translated(error: unknown, sql: string, url: string): Error {
+function translated(error: unknown, sql: string, url: string, table?: string): Error {
   const code = codeOf(error) ?? '';
   const message = maskTarget(messageOf(error)) || code;
   if (BUG.test(code)) return new Error(`${message}\n${sql.slice(0, 4000)}`, { cause: error });
@@ -30,9 +30,17 @@ function translated(error: unknown, sql: string, url: string): Error {
   }
   const where = (error as Partial<DatabaseError>).where;
   // Of a COPY: `COPY brigade_stage_1, line 3, column v: "x"`.
-  return new UserError(where?.startsWith('COPY') ? `${message} (${where.split('\n', 1)[0]})` : message, {
-    cause: error,
-  });
+  const place = table === undefined ? '' : `table ${table}: `;
+  const detail = where?.startsWith('COPY') ? ` (${where.split('\n', 1)[0]})` : '';
+  return new UserError(`${place}${message}${detail}`, { cause: error });
+}
+
+interface Copying {
+  readonly to: string;
+  readonly table: string;
+  readonly stream: CopyStreamQuery;
+  /** What the server said of it. */
+  failure?: Error;
 }
 
 /** A connection to PostgreSQL for `load`. Rows reach stages by COPY in text format. */
@@ -42,7 +50,7 @@ export function connectPostgres(
   context: Context,
 ): Connection {
   let client: Client | undefined;
-  let copying: { readonly to: string; readonly stream: CopyStreamQuery } | undefined;
+  let copying: Copying | undefined;
   let lost: Error | undefined;
   const chosen = new Map<string, boolean>();
 
@@ -57,26 +65,31 @@ export function connectPostgres(
     }
   }
 
-  async function startCopy(to: string): Promise<CopyStreamQuery> {
+  async function startCopy(to: string, table: string): Promise<Copying> {
     await endCopy();
     const { from } = (await import('pg-copy-streams')).default;
     const stream = client!.query(from(to, { highWaterMark: 256 * 1024 }));
-    // Heard by whoever writes next; without this an early one would end the process.
-    stream.on('error', () => {});
-    copying = { to, stream };
-    return stream;
+    const started: Copying = { to, table, stream };
+    // Heard by whoever writes next: the stream itself neither ends nor remembers it.
+    stream.on('error', (error: Error) => {
+      started.failure ??= error;
+    });
+    copying = started;
+    return started;
   }
 
   async function endCopy(): Promise<void> {
     if (copying === undefined) return;
-    const { stream, to } = copying;
+    const ending = copying;
+    const { stream, to, table } = ending;
     copying = undefined;
     try {
+      if (ending.failure !== undefined) throw ending.failure;
       const done = finished(stream);
       stream.end();
       await done;
     } catch (error) {
-      throw translated(stream.errored ?? error, to, url);
+      throw translated(ending.failure ?? error, to, url, table);
     }
   }
 
@@ -112,11 +125,11 @@ export function connectPostgres(
       const to = `COPY ${fill.stage} (${names.join(', ')}) FROM STDIN`;
       const text = copyLines(fill, run);
       if (lost !== undefined) throw translated(lost, to, url);
-      const stream = copying?.to === to ? copying.stream : await startCopy(to);
+      const current = copying?.to === to ? copying : await startCopy(to, fill.table);
       await new Promise<void>((resolve, reject) => {
-        stream.write(text, (error) =>
-          error ? reject(translated(stream.errored ?? error, to, url)) : resolve(),
-        );
+        const failed = (error: unknown) => reject(translated(current.failure ?? error, to, url, fill.table));
+        if (current.failure !== undefined) failed(current.failure);
+        else current.stream.write(text, (error) => (error ? failed(error) : resolve()));
       });
     },
     fillFiles: (_fill, files) =>
