@@ -27,14 +27,16 @@ export function readTargetSchema(path: string): TargetSchema {
     for (const [i, line] of lines.entries()) {
       place = `${path} line ${i + 1}`;
       if (line.trim() === '') continue;
-      const { table, columns } = JSON.parse(line) as {
-        table: string;
-        columns: { name: string; type: string }[];
-      };
-      tables.set(
-        table,
-        columns.map(({ name, type }) => ({ name: String(name), sql: String(type) })),
-      );
+      const said = JSON.parse(line) as
+        | { table: string; columns: { name: string; type: string }[] }
+        | { table: string; column: string; type: string };
+      // What `state --dialect D --sql --schema` asks for comes a column a line.
+      const columns = 'columns' in said ? said.columns : [{ name: said.column, type: said.type }];
+      const known = 'columns' in said ? [] : (tables.get(said.table) ?? []);
+      tables.set(said.table, [
+        ...known,
+        ...columns.map(({ name, type }) => ({ name: String(name), sql: String(type) })),
+      ]);
     }
   } catch (error) {
     throw new UserError(

@@ -1,0 +1,91 @@
+/** Queries for engines that are no TARGET: each row of their result is one text, a line as `brigade state` prints it. */
+
+import { mismatch } from '../errors.ts';
+import { ownTables, selectState } from '../merge/ledger.ts';
+import type { Dialect } from './dialect.ts';
+import { type DialectName, dialects } from './index.ts';
+
+// Texts of the ledger and names hold no control characters; the engines' own JSON functions differ too much.
+function jsonText(expression: string, { literal }: Dialect): string {
+  const [backslash, quote] = [literal('\\'), literal('"')];
+  const escaped = `replace(replace(${expression}, ${backslash}, ${literal('\\\\')}), ${quote}, ${literal('\\"')})`;
+  return `${quote} || ${escaped} || ${quote}`;
+}
+
+function jsonObject(
+  members: readonly (readonly [name: string, json: string])[],
+  { literal }: Dialect,
+): string {
+  const parts = members.map(([name, json], i) => `${literal(`${i === 0 ? '{' : ','}"${name}":`)} || ${json}`);
+  return `${parts.join(' || ')} || ${literal('}')}`;
+}
+
+/** A query for the cursors: of each scope, and each table of it, the newest group that was applied. */
+export function cursorsQuery(name: DialectName, schema: string | undefined): string {
+  const dialect: Dialect = dialects[name];
+  const own = ownTables({ dialect, schema: schema ?? dialect.schema });
+  const text = (column: string) => jsonText(`s.${column}`, dialect);
+  const table = `CASE WHEN s.table_name = '' THEN 'null' ELSE ${text('table_name')} END`;
+  const line = jsonObject(
+    [
+      ['feed', `coalesce(${text('feed')}, 'null')`],
+      ['source', text('source')],
+      ['scope', text('scope')],
+      ['table', table],
+      ['group', text('group_id')],
+      ['files', `coalesce(s.files, 'null')`],
+      ['rows', `coalesce(s.rows_read, 'null')`],
+      ['applied_at', text('applied_at')],
+    ],
+    dialect,
+  );
+  return `SELECT ${line} AS line FROM (${selectState(own, dialect)}) s`;
+}
+
+interface Columns {
+  readonly view: (schema: string) => string;
+  /** The type as CREATE TABLE would have it. */
+  readonly type: string;
+}
+
+const NUMERIC = (name: string, text: string) =>
+  `CASE WHEN c.data_type = ${name} THEN c.data_type || '(' || CAST(c.numeric_precision AS ${text}) || ',' || CAST(c.numeric_scale AS ${text}) || ')' ELSE c.data_type END`;
+
+const COLUMNS: Readonly<Record<Exclude<DialectName, 'spark'>, Columns>> = {
+  duckdb: { view: () => 'information_schema.columns', type: 'c.data_type' },
+  postgres: { view: () => 'information_schema.columns', type: NUMERIC(`'numeric'`, 'text') },
+  // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_COLUMNS.html
+  redshift: { view: () => 'svv_columns', type: NUMERIC(`'numeric'`, 'VARCHAR') },
+  // https://docs.snowflake.com/en/sql-reference/info-schema/columns
+  snowflake: { view: () => 'INFORMATION_SCHEMA.COLUMNS', type: NUMERIC(`'NUMBER'`, 'VARCHAR') },
+  // https://cloud.google.com/bigquery/docs/information-schema-columns
+  bigquery: {
+    view: (schema) => `${dialects.bigquery.identifier(schema)}.INFORMATION_SCHEMA.COLUMNS`,
+    type: 'c.data_type',
+  },
+  // https://docs.databricks.com/aws/en/sql/language-manual/information-schema/columns
+  databricks: { view: () => 'information_schema.columns', type: 'c.full_data_type' },
+};
+
+/** A query for the columns of all tables but our own, one a line, for `to-sql --target-schema`. */
+export function columnsQuery(name: DialectName, schema: string | undefined): string {
+  if (name === 'spark') {
+    throw mismatch(
+      '--schema',
+      'an engine whose columns a query can list (of spark, DESCRIBE TABLE tells them)',
+      name,
+    );
+  }
+  const dialect: Dialect = dialects[name];
+  const { view, type } = COLUMNS[name];
+  const where = schema ?? dialect.schema;
+  const line = jsonObject(
+    [
+      ['table', jsonText('c.table_name', dialect)],
+      ['column', jsonText('c.column_name', dialect)],
+      ['type', jsonText(type, dialect)],
+    ],
+    dialect,
+  );
+  return `SELECT ${line} AS line FROM ${view(where)} c WHERE c.table_schema = ${dialect.literal(where)} AND left(lower(c.table_name), 8) <> 'brigade_' ORDER BY c.table_name, c.ordinal_position`;
+}
