@@ -17,6 +17,7 @@ import {
   type TypeName,
 } from '../wire/types.ts';
 import { defineCommand } from './command.ts';
+import { createLineage } from './decode-lineage.ts';
 import { createTables, type Tables } from './decode-tables.ts';
 import { catalogFlag, choice, type Flag, integer, type OptionsOf, text, toggle } from './flags.ts';
 
@@ -70,6 +71,7 @@ export const decodeFlags = {
     'what a record that cannot be read does: end everything (default), or become a reject line',
   ),
   limit: integer('N', 'no more than N rows of each file'),
+  lineage: toggle('add _brigade_file and _brigade_row to every row: its file, and its place there from 1'),
   bare: toggle('write rows only, no control lines'),
   catalog: catalogFlag,
   ...storeFlags,
@@ -140,19 +142,22 @@ interface Reader {
 function createReader(options: DecodeOptions, context: Context): Reader {
   const tables = createTables(options.catalog);
   const limit = options.limit ?? Number.POSITIVE_INFINITY;
+  const lineage = options.lineage === true ? createLineage() : undefined;
   let store: Store | undefined;
   let groupRows = 0;
 
   async function* rowsOf(file: DataFile, line: FileLine & { readonly table: string }): AsyncIterable<Chunk> {
     let rows = 0;
     let rejects = 0;
+    const addLineage = lineage?.(line);
     for await (const chunk of file.decode(tables.of(line))) {
       if (isControl(chunk)) {
         if (chunk.$ === 'reject') rejects++;
         yield chunk;
         continue;
       }
-      const run = tables.retyped(firstRows(chunk, limit - rows));
+      const plain = tables.retyped(firstRows(chunk, limit - rows));
+      const run = addLineage === undefined ? plain : addLineage(plain);
       rows += run.count;
       groupRows += run.count;
       // No rows, yet columns: the table is declared, so that a sink can make it.

@@ -37,5 +37,9 @@ export const mergeFlags = {
   vendorExact: toggle(
     "zenoti: the statements of the vendor's sample code to the letter, per logid; takes no dedupe before it",
   ),
+  lineage: choice(
+    ['off', 'load', 'file'],
+    'columns that say where rows came from: load adds _brigade_load (the group), file also _brigade_file and _brigade_row (of decode --lineage)',
+  ),
   bare: toggle('take rows without control lines (a cut input goes unseen)'),
 } as const;

@@ -1,4 +1,5 @@
 import { mismatch, UserError } from '../errors.ts';
+import { isLineage } from '../wire/lineage.ts';
 import { compareOrderValues, keyText, kindOf, orderValue } from '../wire/order.ts';
 import type { Row, TableLine } from '../wire/types.ts';
 import { type Arena, BATCH_ROWS, RECORD_BYTES, RECORDS, TABLE, VERSIONS, VOTES } from './arena.ts';
@@ -288,6 +289,7 @@ function compareOrders(a: Found, b: Found, count?: number): number {
 function isSameRow(a: Row, b: Row, line: TableLine): boolean {
   const types = new Map(line.columns?.map(({ name, type }) => [name, type]));
   for (const name of new Set([...Object.keys(a), ...Object.keys(b)])) {
+    if (isLineage(name)) continue;
     const kind = kindOf(types.get(name));
     if (keyText(a[name], kind) !== keyText(b[name], kind)) return false;
   }
@@ -297,7 +299,7 @@ function isSameRow(a: Row, b: Row, line: TableLine): boolean {
 function conflict(rule: TableRule, a: Row, b: Row): UserError {
   const key = rule.key.map(({ name }) => `${name} ${JSON.stringify(a[name])}`).join(', ');
   const differing = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter(
-    (name) => JSON.stringify(a[name]) !== JSON.stringify(b[name]),
+    (name) => !isLineage(name) && JSON.stringify(a[name]) !== JSON.stringify(b[name]),
   );
   const shown = differing
     .slice(0, 3)

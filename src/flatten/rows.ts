@@ -4,6 +4,7 @@ import { snippet } from '../formats/bad-record.ts';
 import { firstInvalidUtf8 } from '../formats/encoding.ts';
 import { EACH_NAME_ONCE, jsonProblem } from '../formats/json-problem.ts';
 import { FLATTEN_STATUS, type FlattenKernel } from '../kernels/flatten.ts';
+import { isLineage } from '../wire/lineage.ts';
 import { parseRow, runOfBytes } from '../wire/run.ts';
 import { RUN_BYTES, type Run, type TableLine } from '../wire/types.ts';
 import { areasOf } from './areas.ts';
@@ -222,7 +223,7 @@ function endedLines(bytes: Uint8Array): Buffer {
 }
 
 const isCarried = (name: string, shape: Shape): boolean =>
-  name.startsWith('_sdc_') || shape.carried.includes(name);
+  name.startsWith('_sdc_') || isLineage(name) || shape.carried.includes(name);
 
 const versionOf = (shape: Shape): number =>
   allTables(shape).reduce((total, table) => total + table.version, 0);

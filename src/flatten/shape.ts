@@ -1,4 +1,5 @@
 import { mismatch, UserError } from '../errors.ts';
+import { isLineage } from '../wire/lineage.ts';
 import type { Column, TypeName } from '../wire/types.ts';
 import type { FlattenRowOptions } from './row.ts';
 
@@ -160,7 +161,7 @@ function newShape(
     spellings,
     carriedNames: () => {
       const not = new Set([...(shape.key ?? []), ...shape.withdrawn()]);
-      const system = [...flat.keys()].filter((column) => column.startsWith('_sdc_'));
+      const system = [...flat.keys()].filter((column) => column.startsWith('_sdc_') || isLineage(column));
       return [...new Set([...system, ...shape.carried])].filter((column) => !not.has(column));
     },
   };

@@ -31,7 +31,7 @@ import { checkSelection, selectionEntries } from './selection.ts';
 import type { StagedTable } from './staged.ts';
 import { createStaging, rowsRead } from './staging.ts';
 import { createCounts } from './statement.ts';
-import { addEof, addFile, addReject, newUnit, stagedTable, type Unit, unitName } from './unit.ts';
+import { addEof, addFile, addReject, lineageOf, newUnit, stagedTable, type Unit, unitName } from './unit.ts';
 
 /** Takes a stream chunk by chunk and has the engine do what it means. */
 export interface Apply {
@@ -102,7 +102,7 @@ export function createApply(
   }
 
   const loose = (): Unit => {
-    unit ??= newUnit(undefined, Date.now());
+    unit ??= newUnit(undefined, Date.now(), lineageOf(undefined, options));
     return unit;
   };
 
@@ -252,7 +252,7 @@ export function createApply(
         return;
       case 'group':
         if (unit !== undefined) await apply(undefined);
-        unit = newUnit(line, Date.now());
+        unit = newUnit(line, Date.now(), lineageOf(line, options));
         return;
       case 'file':
         addFile(loose(), line);

@@ -24,12 +24,12 @@ export interface Fill {
   readonly shape: number;
   /** `_brigade_batch`. */
   readonly batch: string;
-  /** `_brigade_row` of the first row. */
+  /** `_brigade_seq` of the first row. */
   readonly firstRow: number;
 }
 
 /** Columns every stage has besides those of the data. */
-export const ROW = '_brigade_row';
+export const ROW = '_brigade_seq';
 export const BATCH = '_brigade_batch';
 export const SHAPE = '_brigade_shape';
 

@@ -20,6 +20,11 @@ export interface MergeOptions {
   readonly strictCounts?: boolean;
   /** Zenoti's snapshots: replace rows that the target has, too; default: insert only what is missing. */
   readonly overwrite?: boolean;
+  /**
+   * Columns that say where rows came from: `load` adds `_brigade_load` (the group that wrote the row), `file` also keeps
+   * `_brigade_file` and `_brigade_row`, which `decode --lineage` writes. Default: `off`.
+   */
+  readonly lineage?: 'off' | 'load' | 'file';
   /** Zenoti: the statements of its sample code, per logid, to the letter. */
   readonly vendorExact?: boolean;
 }

@@ -3,6 +3,7 @@
 import { type Catalog, catalogTable } from '../catalog.ts';
 import type { Dialect, KeyColumn, TableChange, TargetColumn } from '../dialects/dialect.ts';
 import { mismatch } from '../errors.ts';
+import { LINEAGE_LOAD } from '../wire/lineage.ts';
 import type { MergeMode } from '../wire/types.ts';
 import { BATCH, ROW, SHAPE } from './engine.ts';
 import { type ColumnType, columnType, decimalDigits, joinTypes } from './lattice.ts';
@@ -103,6 +104,10 @@ export function planTable(
   const staged = new Set(
     columns.filter(({ type }) => type !== undefined).map(({ column }) => fold(column.target)),
   );
+  if (table.lineage !== undefined) {
+    if (!known.has(LINEAGE_LOAD)) add.push({ name: LINEAGE_LOAD, type: 'text' });
+    staged.add(LINEAGE_LOAD);
+  }
   const always = [...table.columns.values()].every((column) => column.shapes.size === table.shapes);
   const wholeRows = always && existing !== undefined && [...known.keys()].every((name) => staged.has(name));
   return {
@@ -173,7 +178,7 @@ function checkWidth(table: StagedTable, column: StagedColumn, type: ColumnType, 
 
 /** The staged columns as the statements of a merge name them. */
 export function mergeColumns(table: StagedTable, plan: TablePlan, dialect: Dialect): MergeColumn[] {
-  return plan.columns.flatMap(({ column, type }) =>
+  const columns: MergeColumn[] = plan.columns.flatMap(({ column, type }) =>
     type === undefined
       ? []
       : [
@@ -185,12 +190,19 @@ export function mergeColumns(table: StagedTable, plan: TablePlan, dialect: Diale
           },
         ],
   );
+  if (table.lineage === undefined || !table.created) return columns;
+  const load = dialect.identifier(LINEAGE_LOAD);
+  return [...columns, { id: load, name: LINEAGE_LOAD, type: 'text', shapes: undefined }];
 }
 
 /** The staged rows, every column of the type it has in the target, as something to select from. */
 export function sourceOf(table: StagedTable, plan: TablePlan, dialect: Dialect): string | undefined {
   if (!table.created) return undefined;
-  if (plan.columns.every(({ column, type }) => type === undefined || type === stageType(column))) {
+  const { lineage } = table;
+  if (
+    lineage === undefined &&
+    plan.columns.every(({ column, type }) => type === undefined || type === stageType(column))
+  ) {
     if (plan.columns.every(({ column }) => column.observed === undefined)) return table.stage;
   }
   const list = plan.columns.flatMap(({ column, type }) => {
@@ -199,6 +211,8 @@ export function sourceOf(table: StagedTable, plan: TablePlan, dialect: Dialect):
     const from = column.observed === undefined ? stageType(column) : 'staged text';
     return [from === type ? id : `${dialect.cast(id, from, type)} AS ${id}`];
   });
+  if (lineage !== undefined)
+    list.push(`${dialect.literal(lineage.load)} AS ${dialect.identifier(LINEAGE_LOAD)}`);
   return `(SELECT ${[ROW, BATCH, SHAPE, ...list].join(', ')} FROM ${table.stage})`;
 }
 

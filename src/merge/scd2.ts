@@ -9,6 +9,7 @@
 
 import type { TargetColumn } from '../dialects/dialect.ts';
 import { mismatch } from '../errors.ts';
+import { isLineage } from '../wire/lineage.ts';
 import type { TableLine } from '../wire/types.ts';
 import { BATCH, ROW, SHAPE } from './engine.ts';
 import { deleteFrom, now, ONE_ROW, updateFrom } from './forms.ts';
@@ -142,7 +143,9 @@ function decide(merge: Merge): string {
   const ranked = `SELECT x.*, CASE WHEN ${gone} THEN 1 ELSE 0 END AS _brigade_gone, row_number() OVER (PARTITION BY ${version}, CASE WHEN ${gone} THEN 1 ELSE 0 END ${newest}) AS _brigade_rank, row_number() OVER (PARTITION BY ${version} ${newest}) AS _brigade_last FROM ${source} x`;
   // Of one version the last row counts; a deletion of the same order only if nothing came after it.
   const staged = `(SELECT * FROM (${ranked}) x WHERE x._brigade_rank = 1 AND (x._brigade_gone = 0 OR x._brigade_last = 1))`;
-  const rest = merge.columns.filter((column) => ![...key, ...order].some(({ id }) => id === column.id));
+  const rest = merge.columns.filter(
+    (column) => !isLineage(column.name) && ![...key, ...order].some(({ id }) => id === column.id),
+  );
   const types = rest.map(({ type }) => type);
   const arrived = rest.map(({ id, shapes }) =>
     shapes === undefined

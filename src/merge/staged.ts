@@ -2,6 +2,7 @@
 
 import type { Dialect } from '../dialects/dialect.ts';
 import { mismatch, type UserError } from '../errors.ts';
+import { LINEAGE_FILE, LINEAGE_ROW } from '../wire/lineage.ts';
 import type { Column, Run, TableLine } from '../wire/types.ts';
 import type { StageColumn } from './engine.ts';
 import {
@@ -52,6 +53,15 @@ export interface StagedTable {
   lastShape: Shape | undefined;
   /** Said before any group and not mentioned since: it gets its columns, and nothing else happens to it. */
   declaredOnly: boolean;
+  readonly lineage: Lineage | undefined;
+}
+
+/** What is kept of where rows came from. */
+export interface Lineage {
+  /** What `_brigade_load` says. */
+  readonly load: string;
+  /** Their file and place in it, too, which the rows must hold. */
+  readonly files: boolean;
 }
 
 /** A set of columns under which rows stand, as the stage takes them. */
@@ -133,7 +143,11 @@ export function addShape(
 
 function checkName(table: StagedTable, column: StagedColumn, dialect: Dialect): void {
   checkText(column.name, `table ${table.name}`);
-  if (column.name.toLowerCase().startsWith('_brigade_')) {
+  const isFile = column.name === LINEAGE_FILE || column.name === LINEAGE_ROW;
+  if (isFile && table.lineage?.files !== true) {
+    throw mismatch(`table ${table.name}`, `--lineage file, to keep the column ${column.name}`, 'none');
+  }
+  if (!isFile && column.name.toLowerCase().startsWith('_brigade_')) {
     throw mismatch(`table ${table.name}`, 'column names that do not begin with _brigade_', column.name);
   }
   const fold = (name: string) => (dialect.foldsCase ? name.toLowerCase() : name);
@@ -145,6 +159,15 @@ function checkName(table: StagedTable, column: StagedColumn, dialect: Dialect): 
         `${other.name} and ${column.name}${dialect.foldsCase ? '' : ' (--name-case keep leaves them apart)'}`,
       );
     }
+  }
+}
+
+/** Throws if rows under these columns do not say where they are from, though that is to be kept. */
+export function checkLineage(table: StagedTable, columns: readonly Column[]): void {
+  if (table.lineage?.files !== true) return;
+  for (const name of [LINEAGE_FILE, LINEAGE_ROW]) {
+    if (columns.some((column) => column.name === name)) continue;
+    throw mismatch(`table ${table.name}`, `rows with ${name} for --lineage file (decode --lineage)`, 'none');
   }
 }
 

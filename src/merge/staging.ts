@@ -8,6 +8,7 @@ import { createStageTable, dropStage } from './forms.ts';
 import type { NameCase } from './names.ts';
 import {
   addShape,
+  checkLineage,
   checkMembers,
   namesOf,
   observeRun,
@@ -56,6 +57,7 @@ export function createStaging(engine: Engine, nameCase: NameCase): Staging {
     const known = columns === undefined ? table.lastShape : shapes.get(columns)?.get(table.name);
     const given = columns ?? nextColumns(table, run);
     if (known !== undefined && (columns !== undefined || given === undefined)) return known;
+    checkLineage(table, given ?? []);
     const { shape, change } = addShape(table, given ?? [], dialect, nameCase);
     if (table.created) await changeStage(table, change);
     else await createStage(table);

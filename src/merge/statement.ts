@@ -1,6 +1,7 @@
 /** The pieces that the statements of all modes are made of. */
 
 import type { Dialect } from '../dialects/dialect.ts';
+import { isLineage } from '../wire/lineage.ts';
 import { BATCH, ROW, SHAPE } from './engine.ts';
 import { createStageTable, deleteFrom, updateFrom } from './forms.ts';
 import type { ColumnType } from './lattice.ts';
@@ -214,7 +215,9 @@ export function checkNullKeys(merge: Merge, member = 'key'): string[] {
 export function checkConflicts(merge: Merge, among?: (of: string) => string): string[] {
   if (!merge.stopOnConflict || (merge.order.length > 0 && merge.dialect.unorderedFiles !== true)) return [];
   const { dialect, key } = merge;
-  const rest = merge.columns.filter((column) => !key.some(({ id }) => id === column.id));
+  const rest = merge.columns.filter(
+    (column) => !isLineage(column.name) && !key.some(({ id }) => id === column.id),
+  );
   if (rest.length === 0) return [];
   const example = key
     .map(({ id, name, type }) => `${dialect.literal(`${name} `)} || ${dialect.cast(`c.${id}`, type, 'text')}`)

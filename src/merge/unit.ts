@@ -2,7 +2,8 @@
 
 import type { Dialect } from '../dialects/dialect.ts';
 import type { EofLine, FileLine, GroupLine, RejectLine, TableLine } from '../wire/types.ts';
-import type { StagedTable } from './staged.ts';
+import type { MergeOptions } from './options.ts';
+import type { Lineage, StagedTable } from './staged.ts';
 
 export interface Unit {
   /** Undefined: a loose body, without ledger and cursor. */
@@ -20,9 +21,10 @@ export interface Unit {
   rejected: number;
   /** Of the last file line. */
   batch: string;
+  readonly lineage: Lineage | undefined;
 }
 
-export function newUnit(group: GroupLine | undefined, nowMs: number): Unit {
+export function newUnit(group: GroupLine | undefined, nowMs: number, lineage?: Lineage): Unit {
   return {
     group,
     startedMs: nowMs,
@@ -34,14 +36,22 @@ export function newUnit(group: GroupLine | undefined, nowMs: number): Unit {
     decoded: false,
     rejected: 0,
     batch: '0',
+    lineage,
   };
 }
 
 /** What messages call a unit. */
-export function unitName(unit: Unit): string {
-  return unit.group === undefined
-    ? 'loose rows'
-    : `${unit.group.feed} ${unit.group.scope} ${unit.group.group}`;
+export function unitName({ group }: Pick<Unit, 'group'>): string {
+  return group === undefined ? 'loose rows' : `${group.feed} ${group.scope} ${group.group}`;
+}
+
+/** What is to be kept of where a unit's rows came from. */
+export function lineageOf(
+  group: GroupLine | undefined,
+  { lineage = 'off' }: MergeOptions,
+): Lineage | undefined {
+  if (lineage === 'off') return undefined;
+  return { load: unitName({ group }), files: lineage === 'file' };
 }
 
 const fileId = ({ uri, member }: { readonly uri: string; readonly member?: string }) =>
@@ -92,6 +102,7 @@ export function stagedTable(unit: Unit, line: TableLine, target: string, dialect
       declaredOnly: false,
       promised: new Map(),
       lastShape: undefined,
+      lineage: unit.lineage,
     };
     unit.tables.set(line.table, table);
   }
