@@ -7,7 +7,7 @@
 // been: a record that needs something, or finds no room, leaves nothing.
 import { writeEscaped, escapedSize } from './_json-text';
 import { AFTER, DEPTH, DUPLICATE, fail, found, foundEnd, literalEnd, NOT_OBJECT, problem, skipSpace, stringEnd, unexpected } from './_json';
-import { MAX_DEPTH, numeralEnd, passNested, valueEnd } from './_json-value';
+import { MAX_DEPTH, numeralEnd, passNested, shortStringEnd, valueEnd } from './_json-value';
 
 // What `run` returns, besides the errors of _json.ts; src/kernels/flatten.ts has the same table.
 const DONE: u32 = 0;
@@ -409,7 +409,7 @@ function members(i: u32, parent: u32, depth: u32): u32 {
 function value(i: u32, child: u32, depth: u32): u32 {
   const b: u32 = load<u8>(i), flags = load<u32>(child), start = i;
   if (b == 34) {
-    i = stringEnd(i + 1);
+    i = shortStringEnd(i + 1);
     if (i == 0) return 0;
   } else if (b == 123) {
     if ((flags & OBJECT_OPEN) != 0) return members(i + 1, child, depth + 1);
