@@ -63,12 +63,23 @@ export function insertFiles(
   const read = { ...own, row: `r.${ROW}` };
   switch (format) {
     case 'csv': {
+      const options = `delim = ${singleQuoted(csv.delimiter)}, quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = ${csv.emptyIsNull}, strict_mode = true, parallel = false, compression = '${compression}'`;
+      if (csv.header === 'yes') {
+        // Given columns, DuckDB goes by position and skips the header unread: only detection goes by its names. Nothing
+        // else is left to detect, and rows of another width than the header's are errors.
+        const from = `read_csv(${list}, auto_detect = true, header = true, skip = 0, comment = '', ${options}, union_by_name = true, all_varchar = true)`;
+        const named = `(SELECT to_json(p) AS json FROM (SELECT * FROM ${from} LIMIT 1) p)`;
+        return insertParsed(
+          fill,
+          numbered(
+            from,
+            allListed(fill, place, named, (name) => `lower(${name})`),
+          ),
+          read,
+        );
+      }
       const columns = fill.columns.map(({ name }) => `${singleQuoted(name)}: 'VARCHAR'`).join(', ');
-      const options = `auto_detect = false, header = ${csv.header === 'yes'}, delim = ${singleQuoted(csv.delimiter)}, quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = ${csv.emptyIsNull}, null_padding = true, strict_mode = true, parallel = false, compression = '${compression}'`;
-      const from =
-        csv.header === 'yes'
-          ? `read_csv(${list}, ${options}, union_by_name = true, all_varchar = true, columns = {${columns}})`
-          : `read_csv(${list}, ${options}, columns = {${columns}})`;
+      const from = `read_csv(${list}, auto_detect = false, header = false, null_padding = true, ${options}, columns = {${columns}})`;
       return insertParsed(fill, numbered(from, csv.header === 'auto' ? notHeader(fill) : ''), read);
     }
     case 'jsonl': {

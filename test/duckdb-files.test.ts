@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import type { Chunk } from '../src/wire/types.ts';
+import { columns, groups, runScript, script, stream, targets } from './support/merging.ts';
+import { scratch } from './support/scratch.ts';
+
+/** What DuckDB makes of files that it reads by itself. */
+async function read(feed: 'zenoti' | 'exports' | 'stitch', columnText: string, ...texts: string[]) {
+  const folder = scratch('files');
+  mkdirSync(folder, { recursive: true });
+  const files = texts.map((text, i): Chunk => {
+    const path = join(folder, `${i}.csv`);
+    writeFileSync(path, text);
+    return {
+      $: 'file',
+      uri: pathToFileURL(path).href,
+      table: 't',
+      format: 'csv',
+      bytes: text.length,
+      etag: 'e',
+      modified: '2026-01-01T00:00:00Z',
+    };
+  });
+  const line: Chunk = { $: 'table', table: 't', merge: 'append', columns: columns(columnText) };
+  const target = await targets.duckdb();
+  const made = await script(stream(groups([line, ...files]), feed), {
+    dialect: 'duckdb',
+    targetName: '{table}',
+  });
+  assert.equal(made.error, undefined);
+  const { code, stderr } = await runScript(target, made.text);
+  if (code !== 0) throw new Error(stderr);
+  return target.select('SELECT * FROM t ORDER BY ALL');
+}
+
+describe('CSV that DuckDB reads by itself', () => {
+  test('goes by the names of its header, in whatever order each file has them', async () => {
+    assert.deepEqual(
+      await read('exports', 'id int, name text', 'id,name\n1,a\n', 'name,id\nb,2\n', 'ID\n3\n'),
+      [
+        ['1', 'a'],
+        ['2', 'b'],
+        ['3', null],
+      ],
+    );
+  });
+
+  test('keeps columns of no stated type, as text', async () => {
+    assert.deepEqual(await read('exports', 'id, name', 'id,name\n007,2026-01-02\n'), [['007', '2026-01-02']]);
+  });
+
+  test('tells an empty text from NULL, unless the feed does not', async () => {
+    const text = 'id,name\n1,""\n2,\n';
+    assert.deepEqual(await read('exports', 'id int, name text', text), [
+      ['1', ''],
+      ['2', null],
+    ]);
+    assert.deepEqual(await read('stitch', 'id int, name text', text), [
+      ['1', null],
+      ['2', null],
+    ]);
+  });
+
+  test('is refused when it has a column that nobody knows, or a row that is too long', async () => {
+    await assert.rejects(
+      read('exports', 'id int, name text', 'id,name\n1,a\n', 'id,name,more\n2,b,c\n'),
+      /expected only columns .* found one called "more"/,
+    );
+    await assert.rejects(
+      read('exports', 'id int, name text', 'id,name\n1,a\n2,b,c\n'),
+      /Expected Number of Columns: 2 Found: 3|sniffing/,
+    );
+  });
+
+  test('without a header goes by position, fills short rows and leaves out a header all the same', async () => {
+    assert.deepEqual(
+      await read(
+        'zenoti',
+        'id int, name text, at timestamp',
+        'ID,NAME,AT\n1,a,2026-01-02 03:04:05\n',
+        '2,b\n',
+      ),
+      [
+        ['1', 'a', '2026-01-02 03:04:05'],
+        ['2', 'b', null],
+      ],
+    );
+    await assert.rejects(read('zenoti', 'id int, name text', '1,a,x\n'), /Found: 3|columns/);
+  });
+});
