@@ -1,13 +1,12 @@
 import type { Catalog } from '../catalog.ts';
 import { catalogMembers, runUnder, spelledAndTyped } from '../catalog-stage.ts';
 import type { Feed } from '../feeds/feed.ts';
-import { feedOf } from '../feeds/index.ts';
 import type { Control, FileLine, Run, TableLine } from '../wire/types.ts';
 
 /** What is known of the tables at a place of the wire. */
 export interface Tables {
-  /** Takes note of a control line that passes. */
-  note(control: Control): void;
+  /** Takes note of a control line that passes; of a `feed` line once the promise is kept. */
+  note(control: Control): Promise<void> | undefined;
   /** The feed whose line has passed. */
   readonly feed: Feed | undefined;
   /**
@@ -35,16 +34,23 @@ export function createTables(catalog: Catalog | undefined): Tables {
     return result;
   }
 
+  // Loaded when first needed: a file given by name has no feed, and its first line should not wait for them.
+  async function noteFeed(name: string): Promise<void> {
+    const { feedOf } = await import('../feeds/index.ts');
+    feed = feedOf(name);
+  }
+
   return {
     note(control) {
-      if (control.$ === 'feed') feed = feedOf(control.feed);
+      if (control.$ === 'feed') return noteFeed(control.feed);
       if (control.$ === 'group' || control.$ === 'commit') {
         inGroup = control.$ === 'group';
         inside.clear();
       }
-      if (control.$ !== 'table') return;
+      if (control.$ !== 'table') return undefined;
       const known = inside.get(control.table) ?? outside.get(control.table);
       (inGroup ? inside : outside).set(control.table, { ...known, ...control });
+      return undefined;
     },
     get feed() {
       return feed;

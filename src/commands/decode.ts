@@ -94,7 +94,7 @@ export function decode(options: DecodeOptions = {}): Stage {
       if ('pending' in chunk) {
         yield* reader.decode(chunk.pending);
       } else if (isControl(chunk)) {
-        reader.tables.note(chunk);
+        await reader.tables.note(chunk);
         yield chunk.$ === 'commit' ? { ...chunk, rows: (chunk.rows ?? 0) + reader.takeRows() } : chunk;
       } else {
         yield chunk;
