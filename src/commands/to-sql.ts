@@ -52,9 +52,9 @@ export function toSql(options: ToSqlOptions): Printer {
     });
     const apply = createApply(script, options, context, () => {});
     const drain = (): Uint8Array => {
-      const bytes = Buffer.concat(
-        pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece)),
-      );
+      const all = pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece));
+      // Rows are most of a script and come in one piece, which need not be copied again.
+      const bytes = all.length === 1 ? all[0]! : Buffer.concat(all);
       pieces = [];
       return bytes;
     };
