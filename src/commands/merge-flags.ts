@@ -37,6 +37,10 @@ export const mergeFlags = {
   vendorExact: toggle(
     "zenoti: the statements of the vendor's sample code to the letter, per logid; takes no dedupe before it",
   ),
+  identity: choice(
+    ['views', 'rewrite', 'off'],
+    'contentsquare: apply user_migrations to all that came before: by views called <table>_resolved (default), in the tables themselves (for good), or not at all',
+  ),
   lineage: choice(
     ['off', 'load', 'file'],
     'columns that say where rows came from: load adds _brigade_load (the group), file also _brigade_file and _brigade_row (of decode --lineage)',

@@ -112,6 +112,8 @@ export interface Dialect {
   keyIndex?(table: string, name: string, columns: readonly KeyColumn[]): string;
   /** The same as a part of CREATE TABLE. */
   keyClause?(columns: readonly KeyColumn[]): string;
+  /** A view of all columns that a table has by then, one of them replaced. Engines without it leave identities alone. */
+  replacingView?(form: ReplacingView): string;
   createSchema(schema: string): string;
   alter(change: TableChange): readonly string[];
   readonly begin: string;
@@ -119,6 +121,18 @@ export interface Dialect {
   readonly rollback: string;
   /** Said once before everything else. */
   readonly session: readonly string[];
+}
+
+/** `SELECT <columns of t, one of them replaced> <rest>` */
+export interface ReplacingView {
+  /** Qualified and quoted, like `table`. */
+  readonly view: string;
+  readonly table: string;
+  /** Unquoted. */
+  readonly column: string;
+  readonly by: string;
+  /** From FROM on; the table is `t` there. */
+  readonly rest: string;
 }
 
 /** The identifier itself, or, where it is too long for an engine, its beginning and a hash of the whole. */

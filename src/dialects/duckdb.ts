@@ -146,6 +146,9 @@ export const duckdb: Dialect = {
   rowText: (expressions) => `CAST(ROW(${expressions.join(', ')}) AS VARCHAR)`,
   // https://duckdb.org/docs/stable/sql/functions/utility#errormessage
   check: (query) => `SELECT error(m) FROM (${query}) q(m) WHERE m IS NOT NULL`,
+  // https://duckdb.org/docs/stable/sql/expressions/star#replace-clause
+  replacingView: ({ view, column, by, rest }) =>
+    `CREATE OR REPLACE VIEW ${view} AS SELECT t.* REPLACE (${by} AS ${doubleQuoted(column, 1024)}) ${rest}`,
   createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${doubleQuoted(schema, 1024)}`,
   alter: ({ table, add, widen, ifMissing }) => [
     ...add.map(

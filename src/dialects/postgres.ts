@@ -58,6 +58,13 @@ function cast(x: string, from: ColumnType | 'staged text', to: ColumnType): stri
   return `CAST(${x} AS ${sql})`;
 }
 
+/** An anonymous block, in quotes that it does not hold itself. */
+function block(body: string): string {
+  let tag = '$brigade$';
+  for (let i = 0; body.includes(tag); i++) tag = `$brigade${i}$`;
+  return `DO ${tag} ${body} ${tag}`;
+}
+
 export const postgres: Dialect = {
   name: 'postgres',
   schema: 'public',
@@ -81,15 +88,24 @@ export const postgres: Dialect = {
   bytewise: (expression) => `${expression} COLLATE "C"`,
   rowText: (expressions) => `CAST(ROW(${expressions.join(', ')}) AS text)`,
   check: (query) => {
-    let tag = '$brigade$';
-    for (let i = 0; query.includes(tag); i++) tag = `$brigade${i}$`;
-    return `DO ${tag} DECLARE m text; BEGIN m := (${query}); IF m IS NOT NULL THEN RAISE EXCEPTION '%', m; END IF; END ${tag}`;
+    return block(
+      `DECLARE m text; BEGIN m := (${query}); IF m IS NOT NULL THEN RAISE EXCEPTION '%', m; END IF; END`,
+    );
   },
   // Held until the end of the transaction: https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADVISORY-LOCKS
   lock: (schema) => `SELECT pg_advisory_xact_lock(hashtext('brigade'), hashtext(${singleQuoted(schema)}))`,
   analyze: (table) => `ANALYZE ${table}`,
   keyIndex: (table, name, columns) =>
     `CREATE INDEX IF NOT EXISTS ${quoted(name)} ON ${table} (${columns.map(({ id }) => id).join(', ')})`,
+  // Columns are named by PostgreSQL when it makes a view, and only their names can be replaced one by one.
+  replacingView: ({ view, table, column, by, rest }) => {
+    const replaced = singleQuoted(`${by} AS ${quoted(column)}`);
+    const list = `string_agg(CASE WHEN a.attname = ${singleQuoted(column)} THEN ${replaced} ELSE format('t.%I', a.attname) END, ', ' ORDER BY a.attnum)`;
+    const columns = `(SELECT ${list} FROM pg_attribute a WHERE a.attrelid = ${singleQuoted(table)}::regclass AND a.attnum > 0 AND NOT a.attisdropped)`;
+    return block(
+      `BEGIN EXECUTE ${singleQuoted(`CREATE OR REPLACE VIEW ${view} AS SELECT `)} || ${columns} || ${singleQuoted(` ${rest}`)}; END`,
+    );
+  },
   createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`,
   alter: ({ table, add, widen, ifMissing }) => {
     const parts = [

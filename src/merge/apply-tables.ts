@@ -3,6 +3,7 @@
 import { mismatch, UserError } from '../errors.ts';
 import type { Engine } from './engine.ts';
 import { deleteFrom, dropStage } from './forms.ts';
+import { applyIdentity, dropView, prepareIdentity } from './identity.ts';
 import type { ColumnType } from './lattice.ts';
 import { type LedgerEntry, rememberTable } from './ledger.ts';
 import { append, deleteInsert, replace, upsert } from './modes.ts';
@@ -62,9 +63,10 @@ export async function prepareTables(apply: ApplyTables): Promise<Prepared[]> {
     const target = qualified(table.target, naming);
     const existing = await engine.columns(table.target);
     const plan = planTable(table, existing, target, naming, parentTypes(table, sorted, plans));
-    for (const statement of plan.ddl) await engine.run(statement);
+    for (const statement of [...dropView(table, plan, apply), ...plan.ddl]) await engine.run(statement);
     plans.set(table, plan);
   }
+  await prepareIdentity(plans, apply);
   const merged = sorted.filter((table) => !table.declaredOnly && !isIdle(table, sorted));
   const merges = new Map<string, Merge>();
   const prepared: Prepared[] = [];
@@ -123,6 +125,7 @@ export async function applyTables(apply: ApplyTables, prepared: readonly Prepare
       n: table.n,
     });
   }
+  await applyIdentity(prepared, apply);
   return entries;
 }
 

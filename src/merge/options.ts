@@ -25,6 +25,11 @@ export interface MergeOptions {
    * `_brigade_file` and `_brigade_row`, which `decode --lineage` writes. Default: `off`.
    */
   readonly lineage?: 'off' | 'load' | 'file';
+  /**
+   * Contentsquare: whose row it is, by the newest `user_migrations`. `views` (the default) keeps the tables as they came,
+   * with a view `<table>_resolved` beside each; `rewrite` changes `user_id` in the tables themselves, for good.
+   */
+  readonly identity?: 'views' | 'rewrite' | 'off';
   /** Zenoti: the statements of its sample code, per logid, to the letter. */
   readonly vendorExact?: boolean;
 }

@@ -23,6 +23,8 @@ export interface TablePlan {
   readonly columns: readonly PlannedColumn[];
   /** Statements that make the target's columns fit. */
   readonly ddl: readonly string[];
+  /** Some of them change the type of a column. */
+  readonly widens: boolean;
   readonly wholeRows: boolean;
   /** Of merge mode scd2. */
   readonly validity: Validity | undefined;
@@ -112,6 +114,7 @@ export function planTable(
   const wholeRows = always && existing !== undefined && [...known.keys()].every((name) => staged.has(name));
   return {
     columns,
+    widens: widen.length > 0,
     wholeRows,
     validity: validity(table, existing),
     ddl: change(table, existing, { table: target, add, widen, ifMissing: false }, dialect),

@@ -150,3 +150,20 @@ export function applyExport(model: Model, tables: Readonly<Record<string, readon
     model.set(name, new Map(rows.map((row, place) => [String(place), row])));
   }
 }
+
+/** Where following a map of users ends, step by step: at an id that it does not have, or at the least one of a circle. */
+export function closureOf(pairs: readonly (readonly [bigint, bigint])[]): Map<bigint, bigint> {
+  const next = new Map(pairs);
+  return new Map(
+    [...next.keys()].map((from) => {
+      const path: bigint[] = [];
+      let at = from;
+      while (next.has(at) && !path.includes(at)) {
+        path.push(at);
+        at = next.get(at)!;
+      }
+      const circle = path.includes(at) ? path.slice(path.indexOf(at)) : [at];
+      return [from, circle.sort((a, b) => (a < b ? -1 : 1))[0]!] as const;
+    }),
+  );
+}

@@ -1,6 +1,6 @@
 import { writeAvro } from '../../scripts/drops/avro.ts';
 import { writeJson } from '../../scripts/drops/write.ts';
-import { applyContentsquareTable, type Model, type ModelRow } from './model.ts';
+import { applyContentsquareTable, closureOf, type Model, type ModelRow } from './model.ts';
 import { BIG, type Random, type RandomDrop, rowsOf, TEXTS } from './random.ts';
 
 /** Dumps with gaps; tables come, stay away, come whole; columns appear; `user_migrations` is whole in each. */
@@ -54,7 +54,17 @@ export function randomContentsquare(r: Random): RandomDrop {
     for (const each of tables) applyContentsquareTable(model, each.name, each);
     steps.push((root, bucket) => writeDump(root, { id: made.id, bucket, tables, hasPlan: made.hasPlan }));
   }
-  return { feed: 'contentsquare', steps, catalog: { tables: {} }, expected: () => rowsOf(model) };
+  const expected = () => {
+    const map = [...(model.get('user_migrations')?.values() ?? [])].map(
+      (row) => [BigInt(row['from_user_id']!), BigInt(row['to_user_id']!)] as const,
+    );
+    const resolved = [...closureOf(map)].map(([from, to]) => ({
+      from_user_id: String(from),
+      to_user_id: String(to),
+    }));
+    return rowsOf(model).set('user_migrations_resolved', resolved);
+  };
+  return { feed: 'contentsquare', steps, catalog: { tables: {} }, expected };
 }
 
 interface WrittenDump {
