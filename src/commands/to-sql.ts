@@ -2,11 +2,13 @@ import { bigqueryWarehouse } from '../dialects/bigquery.ts';
 import { databricksWarehouse } from '../dialects/databricks.ts';
 import { duckdbScript } from '../dialects/duckdb-script.ts';
 import { dialects } from '../dialects/index.ts';
+import { mysqlScript } from '../dialects/mysql-script.ts';
 import { postgresScript } from '../dialects/postgres-script.ts';
 import { redshiftWarehouse } from '../dialects/redshift.ts';
 import { readTargetSchema, type Script, type ScriptOptions, type TargetSchema } from '../dialects/script.ts';
 import { snowflakeWarehouse } from '../dialects/snowflake.ts';
 import { sparkWarehouse } from '../dialects/spark.ts';
+import { sqliteScript } from '../dialects/sqlite-script.ts';
 import type { BulkOptions } from '../dialects/warehouse.ts';
 import { warehouseScript } from '../dialects/warehouse-script.ts';
 import { messageOf, UsageError } from '../errors.ts';
@@ -25,6 +27,8 @@ const scripts = {
   bigquery: warehouseScript(bigqueryWarehouse),
   databricks: warehouseScript(databricksWarehouse),
   spark: warehouseScript(sparkWarehouse),
+  mysql: mysqlScript,
+  sqlite: sqliteScript,
 } as const satisfies Record<keyof typeof dialects, (options: ScriptOptions) => Script>;
 
 export type ToSqlOptions = MergeOptions &

@@ -5,6 +5,7 @@ import { LEDGER, ownTables, selectState } from '../merge/ledger.ts';
 import type { Context } from '../stage.ts';
 import type { Connection } from './connection.ts';
 import { connectDuckDB } from './duckdb.ts';
+import { connectMysql } from './mysql.ts';
 import { connectPostgres } from './postgres.ts';
 import { parseTarget, type Target } from './target.ts';
 
@@ -21,6 +22,8 @@ export function connect(target: Target, options: ConnectOptions, context: Contex
       return connectDuckDB(target.path, options);
     case 'postgres':
       return connectPostgres(target.url, options, context);
+    case 'mysql':
+      return connectMysql(target.url, options, context);
   }
 }
 

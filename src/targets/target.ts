@@ -5,10 +5,10 @@ import type { Context } from '../stage.ts';
 /** Where tables are kept. */
 export type Target =
   | { readonly kind: 'duckdb'; readonly path: string }
-  | { readonly kind: 'postgres'; readonly url: string };
+  | { readonly kind: 'postgres' | 'mysql'; readonly url: string };
 
 /**
- * Reads a TARGET: a path ending in `.duckdb`, `duckdb:PATH`, `postgres://…`, or one of these kept in a variable
+ * Reads a TARGET: a path ending in `.duckdb`, `duckdb:PATH`, `postgres://…`, `mysql://…` (or `mariadb://…`), or one of these kept in a variable
  * (`env:NAME`) or a file (`file:PATH`), so that a password need not stand on the command line. Throws `UsageError`.
  */
 export function parseTarget(text: string, context: Pick<Context, 'env' | 'warn'>, from?: string): Target {
@@ -21,11 +21,16 @@ export function parseTarget(text: string, context: Pick<Context, 'env' | 'warn'>
   }
   if (from === undefined && /^file:(?!\/\/)/.test(text))
     return parseTarget(readTarget(text.slice('file:'.length)), context, text);
-  if (/^postgres(ql)?:\/\//.test(text)) {
+  const kind = /^postgres(ql)?:\/\//.test(text)
+    ? 'postgres'
+    : /^(mysql|mariadb):\/\//.test(text)
+      ? 'mysql'
+      : undefined;
+  if (kind !== undefined) {
     // As `pg` reads it: a password may hold anything that a URL can be parsed with.
-    if (!URL.canParse(text.replaceAll(' ', '%20'), 'postgres://host')) {
+    if (!URL.canParse(text.replaceAll(' ', '%20'), `${kind}://host`)) {
       throw new UsageError(
-        mismatch(from ?? 'TARGET', 'postgres://user@host:port/database', 'what is no URL').message,
+        mismatch(from ?? 'TARGET', `${kind}://user@host:port/database`, 'what is no URL').message,
       );
     }
     if (from === undefined && maskTarget(text) !== text) {
@@ -33,14 +38,14 @@ export function parseTarget(text: string, context: Pick<Context, 'env' | 'warn'>
         `${maskTarget(text)}: a password on the command line is seen by everyone on this machine: keep the target in env:NAME or file:PATH`,
       );
     }
-    return { kind: 'postgres', url: text };
+    return { kind, url: text };
   }
   if (text.startsWith('duckdb:')) return { kind: 'duckdb', path: text.slice('duckdb:'.length) };
   if (text.endsWith('.duckdb') && !/^\w+:\/\//.test(text)) return { kind: 'duckdb', path: text };
   throw new UsageError(
     mismatch(
       'TARGET',
-      'a path ending in .duckdb, duckdb:PATH, postgres://…, env:NAME or file:PATH',
+      'a path ending in .duckdb, duckdb:PATH, postgres://…, mysql://…, env:NAME or file:PATH',
       from ?? maskTarget(text),
     ).message,
   );

@@ -9,8 +9,10 @@ import { openDuckDB } from '../../src/duckdb.ts';
 import { quietContext } from '../../src/stage.ts';
 import { runOfBytes, runOfRows } from '../../src/wire/run.ts';
 import type { Chunk, Column, Row, TableLine, TypeName } from '../../src/wire/types.ts';
+import { mariadbQuery, mariadbServer, runMariadb } from './mariadb.ts';
 import { postgresServer, query } from './postgres.ts';
 import { scratch } from './scratch.ts';
+import { runSqlite, sqliteFile, sqliteRows, sqliteRun } from './sqlite.ts';
 
 export const encoder = new TextEncoder();
 
@@ -75,14 +77,23 @@ export async function* cut(input: AsyncIterable<Chunk>, after: number): AsyncIte
 
 /** A database that tests look into. */
 export interface TestTarget {
-  readonly name: 'duckdb' | 'postgres';
+  readonly name: 'duckdb' | 'postgres' | 'mysql' | 'sqlite';
   readonly url: string;
+  /** A table's name in a query. */
+  table(schema: string | undefined, name: string): string;
   /** Rows as text, all columns named in order, sorted by the database. */
   select(sql: string): Promise<(string | null)[][]>;
   run(sql: string): Promise<void>;
 }
 
-export const targets = { duckdb: duckdbTarget, postgres: postgresTarget } as const;
+export const targets = { duckdb: duckdbTarget, postgres: postgresTarget, mysql: mysqlTarget } as const;
+
+const qualified =
+  (quote: '"' | '`') =>
+  (schema: string | undefined, name: string): string =>
+    [...(schema === undefined ? [] : [schema]), name]
+      .map((each) => quote + each.replaceAll(quote, quote + quote) + quote)
+      .join('.');
 
 export async function duckdbTarget(): Promise<TestTarget> {
   const url = join(scratch('duckdb'), 'wh.duckdb');
@@ -97,6 +108,7 @@ export async function duckdbTarget(): Promise<TestTarget> {
   return {
     name: 'duckdb',
     url,
+    table: qualified('"'),
     select: (sql) =>
       using(async (db) => {
         const found = await db.rows(`SELECT COLUMNS(*)::VARCHAR FROM (${sql})`);
@@ -111,6 +123,7 @@ export async function postgresTarget(): Promise<TestTarget> {
   return {
     name: 'postgres',
     url,
+    table: qualified('"'),
     select: async (sql) => {
       // Every column by the cast that psql would print it with, in the order of the query.
       const client = new pg.Client({
@@ -126,6 +139,32 @@ export async function postgresTarget(): Promise<TestTarget> {
       }
     },
     run: async (sql) => void (await query(url, sql)),
+  };
+}
+
+export async function mysqlTarget(): Promise<TestTarget> {
+  const url = await (await mariadbServer()).database();
+  return {
+    name: 'mysql',
+    url,
+    table: qualified('`'),
+    select: (sql) => mariadbQuery(url, sql),
+    run: async (sql) => void (await mariadbQuery(url, sql)),
+  };
+}
+
+/** A file of its own; `how`: what runs scripts. */
+export async function sqliteTarget(
+  how: 'command' | 'wasm',
+): Promise<TestTarget & { readonly how: typeof how }> {
+  const url = sqliteFile();
+  return {
+    name: 'sqlite',
+    how,
+    url,
+    table: qualified('"'),
+    select: async (sql) => sqliteRows(url, sql),
+    run: async (sql) => sqliteRun(url, sql),
   };
 }
 
@@ -168,6 +207,13 @@ export async function runScript(target: TestTarget, text: string): Promise<{ cod
       encoding: 'utf8',
     });
     return { code: status ?? 1, stderr: stderr + stdout };
+  }
+  if (target.name === 'mysql' || target.name === 'sqlite') {
+    const { code, stdout, stderr } =
+      target.name === 'mysql'
+        ? runMariadb(target.url, text)
+        : runSqlite(target.url, text, (target as Awaited<ReturnType<typeof sqliteTarget>>).how);
+    return { code, stderr: stderr + stdout };
   }
   const [first, ...rest] = text.split('\n');
   if (text !== '' && first !== '.bail on')

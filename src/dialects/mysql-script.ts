@@ -1,0 +1,51 @@
+/**
+ * The statements as a script for the `mysql` and `mariadb` commands, which stop at the first error as long as nobody says
+ * --force. There are no conditionals outside of stored programs: what is decided stands in variables of the session, the
+ * stages of tables that were merged before are emptied, and what changes without staged rows asks the variable.
+ * https://dev.mysql.com/doc/refman/8.4/en/mysql-batch-commands.html
+ */
+
+import { mismatch } from '../errors.ts';
+import { mysql } from './mysql.ts';
+import { insertStatements } from './mysql-rows.ts';
+import { type Script, type ScriptOptions, schemaColumns } from './script.ts';
+
+export function mysqlScript({ write, targetSchema }: ScriptOptions): Script {
+  const said = new Set<string>();
+  return {
+    dialect: mysql,
+    takes: 'objects',
+    open: async () => {},
+    async run(sql) {
+      if (/^CREATE .* IF NOT EXISTS /.test(sql)) {
+        if (said.has(sql)) return;
+        said.add(sql);
+      }
+      write(`${sql};\n`);
+    },
+    rows: async () => undefined,
+    async fill(fill, run) {
+      for (const statement of insertStatements(fill, run)) write(`${statement};\n`);
+    },
+    fillFiles: (_fill, files) =>
+      Promise.reject(
+        mismatch(
+          `file ${files[0]!.uri}`,
+          'rows on the wire, since MySQL does not read files (decode before this command)',
+          'a file that nobody decoded',
+        ),
+      ),
+    settle: async () => {},
+    columns: async (table) => schemaColumns(targetSchema, table, mysql),
+    hasSchema: async () => undefined,
+    async decide(flags) {
+      for (const { name, condition } of flags) write(`SET @${name} = (${condition});\n`);
+    },
+    when: (_flag, body) => body(),
+    guard: (flag) => `@${flag}`,
+    async abandon(reason) {
+      write('ROLLBACK;\n');
+      write(`${mysql.check(`SELECT ${mysql.literal(`the script was cut off: ${reason}`)}`)};\n`);
+    },
+  };
+}

@@ -1,0 +1,127 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import mysql from 'mysql2/promise';
+import { scratch } from './scratch.ts';
+
+const NOBODY = 65_534;
+const READY_MS = 30_000;
+// Debian keeps the server where only root looks.
+const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/local/sbin`;
+
+const runs = (command: string) =>
+  spawnSync(command, ['--version'], { env: { ...process.env, PATH } }).status === 0;
+
+/** Why tests that need MariaDB are skipped; false where it is installed. */
+export const mariadbMissing: string | false =
+  runs('mariadbd') && runs('mariadb') ? false : 'no MariaDB here (apt-get install mariadb-server)';
+
+export interface MariadbServer {
+  readonly port: number;
+  /** A new empty database; its `mysql://` URL. */
+  database(): Promise<string>;
+}
+
+let server: Promise<MariadbServer> | undefined;
+let databases = 0;
+
+/** The MariaDB of this test file, on loopback; started when first asked for, gone with the process. */
+export function mariadbServer(): Promise<MariadbServer> {
+  server ??= start();
+  return server;
+}
+
+/** Runs one query against a database; rows as text, in the order of its columns. */
+export async function mariadbQuery(url: string, sql: string): Promise<(string | null)[][]> {
+  const client = await mysql.createConnection({
+    uri: url,
+    charset: 'utf8mb4',
+    rowsAsArray: true,
+    typeCast: (field) => field.string('utf8'),
+  });
+  try {
+    const [rows] = await client.query(sql);
+    return Array.isArray(rows) ? (rows as (string | null)[][]) : [];
+  } finally {
+    await client.end();
+  }
+}
+
+async function start(): Promise<MariadbServer> {
+  const folder = scratch('mariadb');
+  chmodSync(folder, 0o755);
+  const isRoot = process.getuid?.() === 0;
+  const user = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
+  const data = join(folder, 'data');
+  mkdirSync(data, { mode: 0o700 });
+  if (isRoot) chownSync(data, NOBODY, NOBODY);
+  const env = { PATH, LC_ALL: 'C', TZ: 'UTC' };
+  const made = spawnSync(
+    'mariadb-install-db',
+    ['--no-defaults', `--datadir=${data}`, '--auth-root-authentication-method=normal', '--skip-test-db'],
+    { ...user, env, encoding: 'utf8', cwd: data },
+  );
+  if (made.status !== 0) throw new Error(`mariadb-install-db: ${made.error?.message ?? ''} ${made.stderr}`);
+
+  const port = await freePort();
+  // The shell stops the server when our end of its standard input closes: also when this process is killed.
+  const script =
+    'mariadbd --no-defaults --datadir="$0" --port="$1" --bind-address=127.0.0.1 --socket="$0/socket" --pid-file="$0/pid" ' +
+    '--innodb-flush-log-at-trx-commit=0 --debug-no-sync --innodb-buffer-pool-size=64M --skip-log-bin >"$0/log" 2>&1 </dev/null & ' +
+    'server=$!; cat >/dev/null; kill -TERM $server; wait $server';
+  const child = spawn('sh', ['-c', script, data, String(port)], {
+    ...user,
+    env,
+    cwd: data,
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  child.unref();
+  (child.stdin as unknown as { unref(): void }).unref();
+
+  const admin = `mysql://root@127.0.0.1:${port}/mysql`;
+  const deadline = Date.now() + READY_MS;
+  for (;;) {
+    try {
+      await mariadbQuery(admin, 'SELECT 1');
+      break;
+    } catch (error) {
+      if (Date.now() > deadline)
+        throw new Error(`mariadb: ${readFileSync(join(data, 'log'), 'utf8')}`, { cause: error });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+  return {
+    port,
+    database: async () => {
+      databases += 1;
+      const name = `test_${databases}`;
+      // The server's default, which no table of ours may depend on.
+      await mariadbQuery(admin, `CREATE DATABASE ${name} CHARACTER SET latin1`);
+      return `mysql://root@127.0.0.1:${port}/${name}`;
+    },
+  };
+}
+
+/** Runs a script with the `mariadb` command, as a user would. */
+export function runMariadb(url: string, text: string): { code: number; stdout: string; stderr: string } {
+  const { hostname, port, pathname } = new URL(url);
+  const { status, stdout, stderr } = spawnSync(
+    'mariadb',
+    ['--no-defaults', `--host=${hostname}`, `--port=${port}`, '--user=root', pathname.slice(1)],
+    { input: text, encoding: 'utf8' },
+  );
+  return { code: status ?? 1, stdout, stderr };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.on('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });
+}

@@ -1,0 +1,60 @@
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { scratch } from './scratch.ts';
+
+interface Database {
+  exec(sql: string): void;
+  all(sql: string): Record<string, unknown>[];
+  close(): void;
+}
+const { Database } = createRequire(import.meta.url)('node-sqlite3-wasm') as {
+  Database: new (path: string) => Database;
+};
+
+/** Why tests with the `sqlite3` command are skipped; false where it is installed. */
+export const sqliteMissing: string | false =
+  spawnSync('sqlite3', ['--version']).status === 0 ? false : 'no sqlite3 here (apt-get install sqlite3)';
+
+/** A path for a new file. */
+export const sqliteFile = (): string => join(scratch('sqlite'), 'wh.sqlite');
+
+function using<T>(path: string, how: (database: Database) => T): T {
+  const database = new Database(path);
+  try {
+    return how(database);
+  } finally {
+    database.close();
+  }
+}
+
+/** Rows as text, in the order of the query's columns; blobs in hexadecimal. */
+export function sqliteRows(path: string, sql: string): (string | null)[][] {
+  const text = (value: unknown) => {
+    if (value === null) return null;
+    return value instanceof Uint8Array ? Buffer.from(value).toString('hex') : String(value);
+  };
+  return using(path, (database) => database.all(sql).map((row) => Object.values(row).map(text)));
+}
+
+export function sqliteRun(path: string, sql: string): void {
+  using(path, (database) => database.exec(sql));
+}
+
+/** Runs a script with the `sqlite3` command, or by SQLite as WebAssembly, for which its dot commands are left out. */
+export function runSqlite(
+  path: string,
+  text: string,
+  how: 'command' | 'wasm',
+): { code: number; stdout: string; stderr: string } {
+  if (how === 'command') {
+    const { status, stdout, stderr } = spawnSync('sqlite3', [path], { input: text, encoding: 'utf8' });
+    return { code: status ?? 1, stdout, stderr };
+  }
+  try {
+    sqliteRun(path, text.replace(/^(\.(bail|timeout) .*\n)+/, ''));
+    return { code: 0, stdout: '', stderr: '' };
+  } catch (error) {
+    return { code: 1, stdout: '', stderr: String(error) };
+  }
+}
