@@ -72,6 +72,8 @@ export interface Dialect {
   withoutZeros?(expression: string): string;
   /** What LIKE escapes with by itself, where it takes no ESCAPE. */
   readonly likeEscape?: string;
+  /** Texts one after the other, where `||` needs a setting of the session to say that. */
+  concat?(texts: readonly string[]): string;
   /** Whether a number is there and not zero. Default: `coalesce(…, 0) <> 0`. */
   nonZero?(expression: string): string;
   /** A value as something that compares like it, of types that the engine keeps as text; never asked of text and JSON. */

@@ -133,7 +133,7 @@ function toText(x: string, from: ColumnType): string {
     case 'timestamp':
       return hasFraction(textCast(x));
     case 'timestamptz':
-      return `(${hasFraction(textCast(x))} || 'Z')`;
+      return `concat(${hasFraction(textCast(x))}, 'Z')`;
     default:
       return textCast(x);
   }
@@ -235,6 +235,7 @@ export const mysql: Dialect = {
   cast,
   bytewise: (expression) => expression,
   withoutZeros: (expression) => `trim(LEADING '0' FROM ${expression})`,
+  concat: (texts) => `concat(${texts.join(', ')})`,
   rowText: (expressions) =>
     `concat(${expressions.map((x) => `coalesce(concat(length(${x}), ':', ${x}), '-')`).join(', ')})`,
   check,

@@ -170,12 +170,6 @@ function sortable(x: string, type: ColumnType): string {
   return `CASE WHEN ${x} LIKE '-%' THEN '0' || ${turned} ELSE '1' || ${padded(x)} END`;
 }
 
-/**
- * A query whose lines are what `--target-schema` reads: `sqlite3 FILE "$(…)" > schema.ndjson`.
- * https://www.sqlite.org/pragma.html#pragfunc
- */
-export const SQLITE_SCHEMA = `SELECT json_object('table', m.name, 'columns', json_group_array(json_object('name', c.name, 'type', c.type))) FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND m.name NOT LIKE 'brigade\\_%' ESCAPE '\\' GROUP BY m.name`;
-
 export const sqlite: Dialect = {
   name: 'sqlite',
   schema: 'main',

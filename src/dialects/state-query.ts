@@ -6,18 +6,21 @@ import type { Dialect } from './dialect.ts';
 import { type DialectName, dialects } from './index.ts';
 
 // Texts of the ledger and names hold no control characters; the engines' own JSON functions differ too much.
-function jsonText(expression: string, { literal }: Dialect): string {
+function jsonText(expression: string, dialect: Dialect): string {
+  const { literal } = dialect;
   const [backslash, quote] = [literal('\\'), literal('"')];
   const escaped = `replace(replace(${expression}, ${backslash}, ${literal('\\\\')}), ${quote}, ${literal('\\"')})`;
-  return `${quote} || ${escaped} || ${quote}`;
+  return joined([quote, escaped, quote], dialect);
 }
 
-function jsonObject(
-  members: readonly (readonly [name: string, json: string])[],
-  { literal }: Dialect,
-): string {
-  const parts = members.map(([name, json], i) => `${literal(`${i === 0 ? '{' : ','}"${name}":`)} || ${json}`);
-  return `${parts.join(' || ')} || ${literal('}')}`;
+// Without the settings of a session `||` is not the same everywhere.
+const joined = (texts: readonly string[], { concat }: Dialect): string =>
+  concat?.(texts) ?? texts.join(' || ');
+
+function jsonObject(members: readonly (readonly [name: string, json: string])[], dialect: Dialect): string {
+  const { literal } = dialect;
+  const parts = members.flatMap(([name, json], i) => [literal(`${i === 0 ? '{' : ','}"${name}":`), json]);
+  return joined([...parts, literal('}')], dialect);
 }
 
 /** A query for the cursors: of each scope, and each table of it, the newest group that was applied. */
@@ -65,6 +68,17 @@ const COLUMNS: Readonly<Record<Exclude<DialectName, 'spark'>, Columns>> = {
   },
   // https://docs.databricks.com/aws/en/sql/language-manual/information-schema/columns
   databricks: { view: () => 'information_schema.columns', type: 'c.full_data_type' },
+  // The comment is part of the type, see mysql.ts.
+  mysql: {
+    view: () => 'information_schema.columns',
+    type: `concat(c.column_type, CASE WHEN c.column_comment IN ('json', 'timestamptz', 'uuid') THEN concat(' COMMENT ''', c.column_comment, '''') ELSE '' END)`,
+  },
+  // https://www.sqlite.org/pragma.html#pragfunc
+  sqlite: {
+    view: (schema) =>
+      `(SELECT ${dialects.sqlite.literal(schema)} AS table_schema, m.name AS table_name, p.name AS column_name, p.type AS data_type, p.cid AS ordinal_position FROM ${dialects.sqlite.identifier(schema)}.sqlite_master m JOIN pragma_table_info(m.name, ${dialects.sqlite.literal(schema)}) p WHERE m.type = 'table')`,
+    type: 'c.data_type',
+  },
 };
 
 /** A query for the columns of all tables but our own, one a line, for `to-sql --target-schema`. */
@@ -87,5 +101,5 @@ export function columnsQuery(name: DialectName, schema: string | undefined): str
     ],
     dialect,
   );
-  return `SELECT ${line} AS line FROM ${view(where)} c WHERE c.table_schema = ${dialect.literal(where)} AND left(lower(c.table_name), 8) <> 'brigade_' ORDER BY c.table_name, c.ordinal_position`;
+  return `SELECT ${line} AS line FROM ${view(where)} c WHERE c.table_schema = ${where === '' ? 'DATABASE()' : dialect.literal(where)} AND substr(lower(c.table_name), 1, 8) <> 'brigade_' ORDER BY c.table_name, c.ordinal_position`;
 }
