@@ -2,6 +2,7 @@
 
 import { DuckDBInstance } from '@duckdb/node-api';
 import { events, forms, nested, once, versions } from './inputs.ts';
+import { mergeJobs } from './merge-jobs.ts';
 
 export interface Peer {
   readonly name: string;
@@ -11,6 +12,8 @@ export interface Peer {
   /** Ours must be so many times as fast. */
   readonly must?: number;
   readonly aim?: number;
+  /** Before each run, outside of what is measured. */
+  readonly reset?: () => Promise<void>;
   /** Slow peers run once only. */
   readonly once?: boolean;
 }
@@ -21,6 +24,12 @@ export interface Job {
   readonly input: string;
   readonly ours: string;
   readonly peers: readonly Peer[];
+  /** Before each run, outside of what is measured. */
+  readonly reset?: () => Promise<void>;
+  readonly secondsAtMost?: { readonly must: number; readonly aim: number };
+  /** Of the bytes that the command `output` writes. */
+  readonly megabytesPerSecond?: { readonly must: number; readonly aim: number };
+  readonly output?: string;
   readonly memoryMiB?: { readonly must: number; readonly aim?: number };
   /** Commands that print something comparable for ours and a peer; they must print the same. */
   readonly agree?: readonly [string, string];
@@ -168,6 +177,7 @@ export async function jobs(scale: number): Promise<readonly Job[]> {
       ],
       memoryMiB: { must: 256 },
     },
+    ...(await mergeJobs(scale, csv, jsonl)),
   ];
 }
 

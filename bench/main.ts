@@ -48,9 +48,13 @@ async function measureJob(job: Job, runs: number): Promise<string[]> {
   const mine: Measurement[] = [];
   const theirs = new Map<Peer, Measurement[]>(peers.map((peer) => [peer, []]));
   for (let run = 0; run < runs; run++) {
+    await job.reset?.();
     mine.push(await measure(job.ours, DATA, env));
-    for (const peer of peers)
-      if (run === 0 || !peer.once) theirs.get(peer)!.push(await measure(peer.command, DATA, env));
+    for (const peer of peers) {
+      if (run > 0 && peer.once) continue;
+      await peer.reset?.();
+      theirs.get(peer)!.push(await measure(peer.command, DATA, env));
+    }
   }
   const ours = summary(mine);
   const memory =
@@ -69,6 +73,7 @@ async function measureJob(job: Job, runs: number): Promise<string[]> {
   lines.push(
     `| **bucket-brigade** | **${ours.seconds.toFixed(2)}** | **${ours.peakMiB.toFixed(0)}**${memory} | | | |`,
   );
+  lines.push(...ownBars(job, ours));
   for (const [peer, measurements] of theirs) {
     const { seconds, peakMiB } = summary(measurements);
     const ratio = seconds / ours.seconds;
@@ -81,6 +86,25 @@ async function measureJob(job: Job, runs: number): Promise<string[]> {
   for (const peer of missing)
     lines.push(`| ${peer.name} | not installed | | | ${peer.must ?? ''} | ${peer.aim ?? ''} |`);
   return [...lines, ''];
+}
+
+// What is asked of ours by itself.
+function ownBars({ secondsAtMost, megabytesPerSecond, output }: Job, { seconds }: Result): string[] {
+  if (secondsAtMost !== undefined) {
+    const { must, aim } = secondsAtMost;
+    return [
+      `| at most | ${seconds.toFixed(2)} s${seconds <= must ? ' ✓' : ' ✗'} | | | ${must} s | ${aim} s |`,
+    ];
+  }
+  if (megabytesPerSecond === undefined || output === undefined) return [];
+  const bytes = Number(
+    execFileSync('bash', ['-o', 'pipefail', '-c', `${output} | wc -c`], { cwd: DATA, env, encoding: 'utf8' }),
+  );
+  const rate = bytes / 1e6 / seconds;
+  const { must, aim } = megabytesPerSecond;
+  return [
+    `| of output | ${rate.toFixed(0)} MB/s${rate >= must ? ' ✓' : ' ✗'} | | | ${must} MB/s | ${aim} MB/s |`,
+  ];
 }
 
 function checkAgreement(job: Job): void {
@@ -104,11 +128,11 @@ const versionOf = (name: string) =>
 
 const sections: string[] = [];
 const runs = Number(values.runs);
-const table = await jobs(Number(values.scale));
 execFileSync('bash', [
   '-c',
   `mkdir -p ${bin} && for f in ${root}bin/*.js; do ln -sf $f ${bin}$(basename $f .js); done`,
 ]);
+const table = await jobs(Number(values.scale));
 for (const job of table) if (job.name.includes(values.only)) sections.push(...(await measureJob(job, runs)));
 const packages = [
   '@duckdb/node-api',
