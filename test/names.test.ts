@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { dialects } from '../src/dialects/index.ts';
 import { UserError } from '../src/errors.ts';
 import { groups, loadInto, rows, stream, table, targets } from './support/merging.ts';
+
+const columnsOf = (row: object) => Object.keys(row).map((name) => ({ name }));
 
 for (const name of ['duckdb', 'postgres'] as const) {
   describe(`names in ${name}`, () => {
@@ -22,6 +25,24 @@ for (const name of ['duckdb', 'postgres'] as const) {
 
     test('no table of a drop can be one of our own, in any case', async () => {
       await refused('Brigade_ledger', 'source', /expected table names that do not begin with brigade_/);
+    });
+
+    test('a name longer than the engine takes is found again by the next load', async () => {
+      const target = await targets[name]();
+      const long = `${'x'.repeat(300)}${'é'.repeat(600)}`;
+      const line = table(long, `id int, ${long} text`, { key: ['id'], merge: 'upsert' });
+      for (const [value, more] of [
+        ['a', {}],
+        ['b', { [`${long}2`]: 1 }],
+      ] as const) {
+        const row = { id: 1, [long]: value, ...more };
+        await loadInto(
+          target,
+          stream(groups([rows({ ...line, columns: columnsOf(row) }, row)]), 'zenoti', value),
+        );
+      }
+      const [found] = await target.select(`SELECT * FROM ${dialects[name].identifier(long)}`);
+      assert.deepEqual(found, ['1', 'b', '1']);
     });
 
     test('quotes, semicolons, line breaks, long and reserved names are names like others', async () => {

@@ -3,7 +3,7 @@
 import { mismatch } from '../errors.ts';
 import { BATCH, type CsvForm, type Fill, ROW, SHAPE, type StageColumn } from '../merge/engine.ts';
 import type { FileLine } from '../wire/types.ts';
-import { singleQuoted } from './dialect.ts';
+import { doubleQuoted, singleQuoted } from './dialect.ts';
 import { duckdb } from './duckdb.ts';
 
 /** Fills a stage from `from`, a relation whose columns are text and called as on the wire. */
@@ -17,8 +17,11 @@ export function insertParsed(
   return `INSERT INTO ${fill.stage} (${[ROW, BATCH, SHAPE, ...targets].join(', ')}) SELECT ${[own.row, own.batch, own.shape, ...values].join(', ')} FROM ${from}`;
 }
 
+/** A column of what is read, called as on the wire, at any length. */
+export const wireName = (name: string): string => doubleQuoted(name, Number.POSITIVE_INFINITY);
+
 function parsed(fill: Fill, { name, type }: StageColumn, row: string): string {
-  const value = `r.${duckdb.identifier(name)}`;
+  const value = `r.${wireName(name)}`;
   if (type === undefined) return value;
   const place = `${singleQuoted(`table ${fill.table} row `)} || CAST(${row} + 1 AS VARCHAR) || ${singleQuoted(` column ${name}`)}`;
   return duckdb.parse!(value, type, place);

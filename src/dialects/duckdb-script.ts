@@ -9,7 +9,7 @@ import { mismatch } from '../errors.ts';
 import { BATCH, type Fill, ROW, SHAPE, textOf } from '../merge/engine.ts';
 import type { Run } from '../wire/types.ts';
 import { duckdb } from './duckdb.ts';
-import { insertFiles, insertParsed } from './duckdb-read.ts';
+import { insertFiles, insertParsed, wireName } from './duckdb-read.ts';
 import { type Script, type ScriptOptions, schemaColumns } from './script.ts';
 
 /** Rows of one INSERT. */
@@ -74,7 +74,7 @@ export function duckdbScript({ write: out, targetSchema }: ScriptOptions): Scrip
 /** Rows as text literals in statements of up to a thousand. */
 function* insertRows(fill: Fill, run: Run): Iterable<string> {
   const rows = run.objects();
-  const names = [ROW, BATCH, SHAPE, ...fill.columns.map(({ name }) => duckdb.identifier(name))].join(', ');
+  const names = [ROW, BATCH, SHAPE, ...fill.columns.map(({ name }) => wireName(name))].join(', ');
   for (let start = 0; start < rows.length; start += ROWS) {
     const lines = rows.slice(start, start + ROWS).map((row, i) => {
       const number = fill.firstRow + start + i;

@@ -1,4 +1,4 @@
-import type { Dialect } from '../dialects/dialect.ts';
+import { type Dialect, shortened } from '../dialects/dialect.ts';
 import { mismatch } from '../errors.ts';
 
 /** What becomes of the case of names. */
@@ -45,7 +45,7 @@ export function targetName(table: string, place: Place, naming: Naming): string 
   if (name.toLowerCase().startsWith('brigade_')) {
     throw mismatch(`table ${table}`, 'table names that do not begin with brigade_', name);
   }
-  return columnName(name, naming);
+  return shortened(columnName(name, naming), naming.dialect.maxNameBytes);
 }
 
 /** Throws unless an engine can call something so: no engine takes an empty name, or a NUL in one. */
