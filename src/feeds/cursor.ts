@@ -67,7 +67,7 @@ export async function readCursors(
  * What lines of state say together. A line without `table` speaks for all tables, one whose `table` is a name or a
  * pattern of `--tables` for those it matches: each was applied up to its group, without a gap.
  */
-export function cursorsOf(cursors: readonly Cursor[], wanted: readonly string[] | undefined): Cursors {
+function cursorsOf(cursors: readonly Cursor[], wanted: readonly string[] | undefined): Cursors {
   const whole = cursorOf(cursors.filter(({ table }) => table === undefined));
   const scopes = new Map<string | undefined, Map<string, string>>();
   for (const { scope, table, group } of cursors) {

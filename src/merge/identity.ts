@@ -23,7 +23,7 @@ const USER = 'user_id';
 const NEWEST = 'last_modified';
 
 /** What is done about identities in a unit; undefined: nothing. */
-export function identityMode(apply: ApplyTables): 'views' | 'rewrite' | undefined {
+function identityMode(apply: ApplyTables): 'views' | 'rewrite' | undefined {
   const { identity = 'views' } = apply.options;
   if (apply.feed !== 'contentsquare' || identity === 'off') return undefined;
   if (apply.engine.dialect.replacingView !== undefined) return identity;
