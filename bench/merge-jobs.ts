@@ -10,6 +10,12 @@ import { duckdbByHand, postgresByHand, zenotiDrop } from './zenoti.ts';
 
 const PEERS = new URL('peers/', import.meta.url).pathname;
 const PLANNED_FILES = 10_000;
+/** What may read the bucket. */
+const READS: Readonly<Record<string, string>> = {
+  redshift: '--iam-role default',
+  snowflake: '--storage-integration bench',
+  bigquery: '--connection bench',
+};
 
 export async function mergeJobs(scale: number, csv: string, jsonl: string): Promise<readonly Job[]> {
   const rows = Math.round(1_000_000 * scale);
@@ -91,7 +97,8 @@ export async function mergeJobs(scale: number, csv: string, jsonl: string): Prom
     ...['duckdb', 'redshift', 'snowflake', 'bigquery', 'databricks', 'spark'].map((dialect) => ({
       name: `planning ${PLANNED_FILES} files for ${dialect}`,
       input: `${PLANNED_FILES} files of 100 tables in 10 groups`,
-      ours: `brigade run '${plan} | to-sql --dialect ${dialect}' > /dev/null`,
+      // Warehouses read buckets only; which bucket does not matter to a plan.
+      ours: `${plan} | sed s,file://${planned.folder},s3://bench, | to-sql --dialect ${dialect} ${READS[dialect] ?? ''} > /dev/null`,
       secondsAtMost: { must: 2, aim: 0.5 },
       peers: [],
     })),
