@@ -77,6 +77,8 @@ const isWider = (from: ColumnType, to: ColumnType): boolean => {
   );
 };
 
+const castPlainly = castBy(typeName, (message) => `error(${message})`);
+
 /** BigQuery, whose schemas are datasets. */
 export const bigquery: Dialect = {
   name: 'bigquery',
@@ -98,7 +100,7 @@ export const bigquery: Dialect = {
   likeEscape: '\\',
   type: typeName,
   typeOf: typesBy(NAMES),
-  cast: castBy(typeName, (message) => `error(${message})`),
+  cast: (x, from, to) => (from === 'bytes' && to === 'text' ? `to_hex(${x})` : castPlainly(x, from, to)),
   bytewise: (expression) => expression,
   rowText: (expressions) => `to_json_string(struct(${expressions.join(', ')}))`,
   // https://cloud.google.com/bigquery/docs/reference/standard-sql/debugging_functions#error

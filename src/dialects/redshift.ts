@@ -1,7 +1,7 @@
 import { type ColumnType, decimalDigits } from '../merge/lattice.ts';
 import { type Dialect, doubleQuoted, singleQuoted } from './dialect.ts';
 import { postgres } from './postgres.ts';
-import { type Bulk, booleanOf, refuseWidening, type Warehouse } from './warehouse.ts';
+import { type Bulk, booleanOf, castBy, refuseWidening, type Warehouse } from './warehouse.ts';
 import { createGo } from './warehouse-script.ts';
 
 // https://docs.aws.amazon.com/redshift/latest/dg/c_Supported_data_types.html
@@ -37,15 +37,24 @@ const quoted = (name: string) => doubleQuoted(name.toLowerCase(), MAX_NAME_BYTES
 // A backslash in a text escapes, as in the PostgreSQL that Redshift descends from.
 const literal = (text: string) => singleQuoted(text.replaceAll('\\', '\\\\'));
 
+const castPlainly = castBy(typeName, (message, type) => `CAST(${message} AS ${typeName(type)})`);
+
+// There is a cast from BOOLEAN to INTEGER, and none to text; VARBYTE as text is the bytes it has:
+// https://docs.aws.amazon.com/redshift/latest/dg/r_Boolean_type.html
+function cast(x: string, from: ColumnType | 'staged text', to: ColumnType): string {
+  if (from === to) return x;
+  if (from === 'boolean' && to === 'text')
+    return `CASE WHEN ${x} THEN 'true' WHEN ${x} IS NOT NULL THEN 'false' END`;
+  if (from === 'boolean') return castPlainly(`CAST(${x} AS INTEGER)`, 'int', to);
+  if (from === 'bytes' && to === 'text') return `from_varbyte(${x}, 'hex')`;
+  return castPlainly(x, from, to);
+}
+
+// As short as can be, since a text has no more than 65,535 bytes.
 function rowText(expressions: readonly string[], types: readonly ColumnType[]): string {
   const texts = expressions.map((x, i) => {
-    const text =
-      types[i] === 'boolean'
-        ? `CASE WHEN ${x} THEN '1' ELSE '0' END`
-        : types[i] === 'bytes'
-          ? `from_varbyte(${x}, 'hex')`
-          : `md5(CAST(${x} AS VARCHAR(65535)))`;
-    return `CASE WHEN ${x} IS NULL THEN 'n|,' ELSE 'v' || ${text} || '|,' END`;
+    const text = types[i] === 'text' ? x : cast(x, types[i] ?? 'json', 'text');
+    return `CASE WHEN ${x} IS NULL THEN 'n|,' ELSE 'v' || md5(${text}) || '|,' END`;
   });
   return texts.join(' || ');
 }
@@ -80,6 +89,7 @@ export const redshift: Dialect = {
     if (/^(varbyte|varbinary|binary varying)/.test(name)) return 'bytes';
     return parent.typeOf(name);
   },
+  cast,
   bytewise: (expression) => expression,
   rowText,
   // There is no DO, and CALL takes no subquery: the query goes along as text.

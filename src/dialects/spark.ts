@@ -58,6 +58,8 @@ const quoted = (name: string) => `\`${shortened(name, MAX_NAME_BYTES).replaceAll
 export const sparkLiteral = (text: string) =>
   `'${text.replace(/[\\']/g, '\\$&').replaceAll('\n', '\\n').replaceAll('\r', '\\r').replaceAll('\t', '\\t')}'`;
 
+const castPlainly = castBy(typeName, (message, type) => `CAST(raise_error(${message}) AS ${typeName(type)})`);
+
 /**
  * Spark SQL on tables that take MERGE: Delta Lake or Iceberg, whichever tables are by default. Every statement commits
  * by itself; one that is repeated changes nothing, and the ledger comes last.
@@ -81,7 +83,7 @@ export const spark: Dialect = {
   literal: sparkLiteral,
   type: typeName,
   typeOf: typesBy(NAMES),
-  cast: castBy(typeName, (message, type) => `CAST(raise_error(${message}) AS ${typeName(type)})`),
+  cast: (x, from, to) => (from === 'bytes' && to === 'text' ? `hex(${x})` : castPlainly(x, from, to)),
   bytewise: (expression) => expression,
   rowText: (expressions) => `to_json(struct(${expressions.join(', ')}))`,
   // https://spark.apache.org/docs/latest/api/sql/index.html#raise_error
