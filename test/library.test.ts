@@ -141,6 +141,17 @@ describe('the streams', () => {
     );
   });
 
+  test('stop at once when their signal has aborted before', async () => {
+    const signal = AbortSignal.abort();
+    const source = () => Readable.from([Buffer.from('{"id":1}\n')]);
+    const rows = source().pipe(decode({ format: 'jsonl', output: 'rows', signal }));
+    await assert.rejects(collect(rows), { name: 'AbortError' });
+    const target = join(folder, 'aborted.duckdb');
+    await assert.rejects(pipeline(source(), decode({ format: 'jsonl' }), load(target, { signal })), {
+      name: 'AbortError',
+    });
+  });
+
   test('hold a fast writer back for a slow reader', async () => {
     let sent = 0;
     const fast = Readable.from(

@@ -1,4 +1,4 @@
-import { Duplex, Writable } from 'node:stream';
+import { addAbortSignal, Duplex, Writable } from 'node:stream';
 import { type Context, type Printer, quietContext, type Sink, type Stage } from '../stage.ts';
 import { type Chunk, isControl, type Row } from '../wire/types.ts';
 import { createTableWriter, writeWire } from '../wire/write.ts';
@@ -105,7 +105,10 @@ function openItems(
   return { chunks: readItems(items, { isRaw, open }), context: { ...context, stdin: () => file() } };
 }
 
-const signalOf = ({ signal }: StreamOptions) => (signal === undefined ? {} : { signal });
+// Once a stream stands: one given to `super` that has aborted before would destroy it half made.
+function obey(stream: Duplex | Writable, { signal }: StreamOptions): void {
+  if (signal !== undefined) addAbortSignal(signal, stream);
+}
 
 class SinkWritable extends Writable {
   readonly #queue = createQueue();
@@ -113,9 +116,10 @@ class SinkWritable extends Writable {
   readonly #done: Promise<void>;
 
   constructor(sink: Sink, options: StreamOptions) {
-    super({ objectMode: true, ...signalOf(options) });
+    super({ objectMode: true });
     this.#done = sink(readItems(this.#queue.items), streamContext(options, this.#abort.signal));
     this.#done.catch((error) => this.destroy(error));
+    obey(this, options);
   }
 
   override _writev(writes: { chunk: unknown }[], done: () => void): void {
@@ -156,11 +160,11 @@ class StageDuplex extends Duplex {
     super({
       writableObjectMode: true,
       readableObjectMode: options.output === 'lines' || options.output === 'rows',
-      ...signalOf(options),
     });
     this.#output = transformation(this.#queue.items, streamContext(options, this.#abort.signal))[
       Symbol.asyncIterator
     ]();
+    obey(this, options);
   }
 
   override _writev(writes: { chunk: unknown }[], done: () => void): void {
