@@ -11,6 +11,8 @@ export interface CatalogTable {
   readonly columns?: Readonly<Record<string, TypeName | { readonly type?: TypeName }>>;
   /** Of full deliveries: a table with no file has become empty. */
   readonly empty_when_absent?: boolean;
+  /** What may become of the target's table when columns come or change; default: that of the run. */
+  readonly contract?: 'evolve' | 'freeze' | 'discard';
   /** Every delivery must hold this table. */
   readonly required?: boolean;
 }
@@ -20,6 +22,8 @@ export interface Catalog {
 }
 
 const MODES = new Set(['append', 'upsert', 'delete-insert', 'replace', 'scd2']);
+
+const CONTRACTS = new Set(['evolve', 'freeze', 'discard']);
 
 const SIMPLE_TYPES = new Set(
   'boolean int bigint decimal float double text bytes date time timestamp timestamptz uuid json array object'.split(
@@ -115,6 +119,7 @@ const checkCatalog = objectWith({
       order: columnNames,
       delete_flag: check(isText, 'a column name'),
       columns: objectOf((value, place) => (isObject(value) ? columnWith : type)(value, place)),
+      contract: check((value) => CONTRACTS.has(String(value)), `one of ${[...CONTRACTS].join(', ')}`),
       empty_when_absent: flag,
       required: flag,
     }),

@@ -35,7 +35,7 @@ describe('a catalog', () => {
     fails({ tables: { users: null } }, 'tables.users: expected an object');
     fails(
       { tables: { users: { keys: ['a'] } } },
-      'tables.users.keys: expected one of key, merge, order, delete_flag, columns, empty_when_absent, required',
+      'tables.users.keys: expected one of key, merge, order, delete_flag, columns, contract, empty_when_absent, required',
     );
     fails(
       { tables: { users: { key: 'id' } } },
@@ -63,7 +63,7 @@ describe('a catalog', () => {
     );
     fails(
       { tables: { constructor: { valueOf: 1 } } },
-      'tables.constructor.valueOf: expected one of key, merge, order, delete_flag, columns, empty_when_absent, required',
+      'tables.constructor.valueOf: expected one of key, merge, order, delete_flag, columns, contract, empty_when_absent, required',
     );
   });
 

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { messageOf, UsageError } from '../errors.ts';
 import { createApply } from '../merge/apply.ts';
+import { planLines, rehearse } from '../merge/dry-run.ts';
 import type { GroupReport, MergeOptions } from '../merge/options.ts';
 import type { Sink } from '../stage.ts';
 import { connect } from '../targets/index.ts';
@@ -16,15 +18,24 @@ export type LoadOptions = MergeOptions & {
  * Merges the stream into a database: each group in one transaction, together with its cursor, so that a group is
  * applied once or not at all, however often it comes. Resolves when the last one is committed. A stream without `end`
  * (an input that throws) rolls back what is open and keeps the groups committed before. Throws `UserError`, and
- * `TemporaryError` for a database that is locked or does not answer.
+ * `TemporaryError` for a database that is locked or does not answer. With `dryRun` all of it is done in one transaction,
+ * told, and rolled back; the database is locked meanwhile.
  */
 export function load(target: string, options: LoadOptions = {}): Sink {
   return async (input, context) => {
-    const connection = connect(parseTarget(target, context), { schema: options.schema }, context);
-    const report = options.onGroup ?? ((group: GroupReport) => context.warn(groupLine(group)));
-    const apply = createApply(connection, options, context, report);
+    const place = parseTarget(target, context);
+    const isNew = place.kind === 'duckdb' && options.dryRun === true && !existsSync(place.path);
+    const opened = isNew ? ({ kind: 'duckdb', path: ':memory:' } as const) : place;
+    const connection = connect(opened, { schema: options.schema }, context);
+    const rehearsal = options.dryRun === true ? rehearse(connection) : undefined;
+    const tell = (group: GroupReport) => {
+      if (rehearsal === undefined) return context.warn(groupLine(group));
+      for (const line of planLines(group, rehearsal.steps(), true)) context.warn(line);
+    };
+    const apply = createApply(rehearsal?.engine ?? connection, options, context, options.onGroup ?? tell);
     try {
       for await (const chunk of input) await apply.take(chunk);
+      if (rehearsal !== undefined) await connection.abandon('--dry-run');
     } catch (error) {
       await connection.abandon(messageOf(error));
       throw error;

@@ -1,4 +1,5 @@
 import { UsageError } from '../errors.ts';
+import { CONTRACTS } from '../merge/contract.ts';
 import { catalogFlag, choice, type Flag, text, toggle } from './flags.ts';
 
 const percent: Flag<number> = {
@@ -44,6 +45,13 @@ export const mergeFlags = {
   lineage: choice(
     ['off', 'load', 'file'],
     'columns that say where rows came from: load adds _brigade_load (the group), file also _brigade_file and _brigade_row (of decode --lineage)',
+  ),
+  contract: choice(
+    CONTRACTS,
+    'columns that come or change: the target\'s table follows (evolve, the default), the group fails (freeze), new columns are left out and told (discard); "contract" in the catalog says so for a table',
+  ),
+  dryRun: toggle(
+    'print what would be done (files, bytes, tables, statements, changes of tables), and do nothing',
   ),
   bare: toggle('take rows without control lines (a cut input goes unseen)'),
 } as const;

@@ -13,6 +13,7 @@ import type { BulkOptions } from '../dialects/warehouse.ts';
 import { warehouseScript } from '../dialects/warehouse-script.ts';
 import { messageOf, UsageError } from '../errors.ts';
 import { createApply } from '../merge/apply.ts';
+import { planLines, rehearseScript } from '../merge/dry-run.ts';
 import type { MergeOptions } from '../merge/options.ts';
 import type { Printer } from '../stage.ts';
 import { defineCommand } from './command.ts';
@@ -49,12 +50,20 @@ export function toSql(options: ToSqlOptions): Printer {
     throw new UsageError(`--dialect: expected ${Object.keys(scripts).join(', ')}, found ${options.dialect}`);
   return async function* (input, context) {
     let pieces: (string | Uint8Array)[] = [];
+    const dryRun = options.dryRun === true;
     const script = make({
-      write: (text) => pieces.push(text),
+      write: (text) => {
+        if (!dryRun) pieces.push(text);
+      },
       targetSchema: options.targetSchema,
       bulk: options,
     });
-    const apply = createApply(script, options, context, () => {});
+    const rehearsal = rehearseScript(script);
+    const engine = dryRun ? rehearsal.engine : script;
+    const apply = createApply(engine, options, context, (group) => {
+      // As comments: a client that gets them all the same does nothing.
+      if (dryRun) for (const line of planLines(group, rehearsal.steps(), false)) pieces.push(`-- ${line}\n`);
+    });
     const drain = (): Uint8Array => {
       const all = pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece));
       // Rows are most of a script and come in one piece, which need not be copied again.

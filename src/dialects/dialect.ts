@@ -116,6 +116,8 @@ export interface Dialect {
   keyClause?(columns: readonly KeyColumn[]): string;
   /** A view of all columns that a table has by then, one of them replaced. Engines without it leave identities alone. */
   replacingView?(form: ReplacingView): string;
+  /** A statement that carries out another one for every table of a schema whose name `query` yields. */
+  forEachTable?(query: string, schema: string, statement: (table: string) => string): string;
   createSchema(schema: string): string;
   alter(change: TableChange): readonly string[];
   readonly begin: string;

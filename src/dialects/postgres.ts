@@ -58,6 +58,9 @@ function cast(x: string, from: ColumnType | 'staged text', to: ColumnType): stri
   return `CAST(${x} AS ${sql})`;
 }
 
+// No name or literal holds it.
+const PLACEHOLDER = '\u0001';
+
 /** An anonymous block, in quotes that it does not hold itself. */
 function block(body: string): string {
   let tag = '$brigade$';
@@ -87,11 +90,8 @@ export const postgres: Dialect = {
   cast,
   bytewise: (expression) => `${expression} COLLATE "C"`,
   rowText: (expressions) => `CAST(ROW(${expressions.join(', ')}) AS text)`,
-  check: (query) => {
-    return block(
-      `DECLARE m text; BEGIN m := (${query}); IF m IS NOT NULL THEN RAISE EXCEPTION '%', m; END IF; END`,
-    );
-  },
+  check: (query) =>
+    block(`DECLARE m text; BEGIN m := (${query}); IF m IS NOT NULL THEN RAISE EXCEPTION '%', m; END IF; END`),
   // Held until the end of the transaction: https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADVISORY-LOCKS
   lock: (schema) => `SELECT pg_advisory_xact_lock(hashtext('brigade'), hashtext(${singleQuoted(schema)}))`,
   analyze: (table) => `ANALYZE ${table}`,
@@ -105,6 +105,12 @@ export const postgres: Dialect = {
     return block(
       `BEGIN EXECUTE ${singleQuoted(`CREATE OR REPLACE VIEW ${view} AS SELECT `)} || ${columns} || ${singleQuoted(` ${rest}`)}; END`,
     );
+  },
+  // https://www.postgresql.org/docs/current/plpgsql-statements.html#PLPGSQL-STATEMENTS-EXECUTING-DYN
+  forEachTable: (query, schema, statement) => {
+    const pieces = statement(PLACEHOLDER).split(PLACEHOLDER).map(singleQuoted);
+    const text = pieces.join(` || format('%I.%I', ${singleQuoted(schema)}, n) || `);
+    return block(`DECLARE n text; BEGIN FOR n IN ${query} LOOP EXECUTE ${text}; END LOOP; END`);
   },
   createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`,
   alter: ({ table, add, widen, ifMissing }) => {

@@ -1,6 +1,7 @@
 /** The tables of one unit: first what must change of their columns, then, inside its transaction, the merges. */
 
 import { mismatch, UserError } from '../errors.ts';
+import { contractOf } from './contract.ts';
 import type { Engine } from './engine.ts';
 import { deleteFrom, dropStage } from './forms.ts';
 import { applyIdentity, dropView, prepareIdentity } from './identity.ts';
@@ -62,7 +63,9 @@ export async function prepareTables(apply: ApplyTables): Promise<Prepared[]> {
   for (const table of sorted) {
     const target = qualified(table.target, naming);
     const existing = await engine.columns(table.target);
-    const plan = planTable(table, existing, target, naming, parentTypes(table, sorted, plans));
+    const hints = parentTypes(table, sorted, plans);
+    const contract = contractOf(table.name, apply.options);
+    const plan = planTable(table, existing, target, naming, hints, contract);
     for (const statement of [...dropView(table, plan, apply), ...plan.ddl]) await engine.run(statement);
     plans.set(table, plan);
   }
@@ -298,8 +301,9 @@ async function forsakenOf(
   const rows = await engine.rows(
     `SELECT target, table_name FROM ${own.table} WHERE parent = ${dialect.literal(merge.targetName)} ORDER BY target`,
   );
+  if (rows === undefined) return forsakenByName(merge, apply);
   const statements: string[] = [];
-  for (const row of rows ?? []) {
+  for (const row of rows) {
     const [target, name] = [String(row['target']), String(row['table_name'])];
     if (apply.tables.some((other) => other.name === name) || merges.has(name)) continue;
     const columns = await engine.columns(target);
@@ -319,6 +323,32 @@ async function forsakenOf(
     if (version !== undefined && columns.some((column) => column.name === version)) {
       statements.push(...followVersion(merge, qualified(target, naming), dialect.identifier(version)));
     }
+  }
+  return statements;
+}
+
+// The same in a script, which cannot look: only where the engine itself can go over tables.
+function forsakenByName(merge: Merge, { naming, own, tables }: ApplyTables): string[] {
+  const { dialect, schema } = naming;
+  if (dialect.forEachTable === undefined) return [];
+  const literal = (text: string) => dialect.literal(text);
+  const mentioned = tables.map(({ name }) => literal(name)).join(', ');
+  const tablesWith = (names: readonly string[]) =>
+    `SELECT b.target FROM ${own.table} b WHERE b.parent = ${literal(merge.targetName)} AND b.table_name NOT IN (${mentioned}) AND (SELECT count(*) FROM information_schema.columns c WHERE c.table_schema = ${literal(schema)} AND c.table_name = b.target AND c.column_name IN (${names.map(literal).join(', ')})) = ${names.length} ORDER BY b.target`;
+  const keys = merge.key.map((column) => {
+    const name = columnName(`_sdc_source_key_${column.name}`, naming);
+    return { name, id: dialect.identifier(name), parent: column.id };
+  });
+  const names = keys.map(({ name }) => name);
+  const each = dialect.forEachTable;
+  const statements = [each(tablesWith(names), schema, (table) => forsaken(merge, table, keys))];
+  if (merge.version === undefined) return statements;
+  const version = columnName(merge.version.name, naming);
+  const having = tablesWith([...names, version]);
+  for (const i of followVersion(merge, '', dialect.identifier(version)).keys()) {
+    statements.push(
+      each(having, schema, (table) => followVersion(merge, table, dialect.identifier(version))[i]!),
+    );
   }
   return statements;
 }

@@ -25,6 +25,7 @@ import {
   ownTables,
 } from './ledger.ts';
 import { type Naming, targetName } from './names.ts';
+import { isNewest, isWholeCopy, notice, noticeDiscarded } from './notices.ts';
 import type { GroupReport, MergeOptions } from './options.ts';
 import { checkScd2 } from './scd2.ts';
 import { checkSelection, selectionEntries } from './selection.ts';
@@ -68,6 +69,8 @@ export function createApply(
   /** Said since the last unit, outside of any: done with the next one. */
   let declared: TableLine[] = [];
   let ddl: DdlLine[] = [];
+  /** Columns left out that were spoken of. */
+  const discarded = new Set<string>();
   const outside = new Map<string, TableLine>();
   const inside = new Map<string, TableLine>();
 
@@ -187,10 +190,18 @@ export function createApply(
           name: flagOf(entry.flag ?? 0),
           condition: isNew(group, entry.table, own, dialect),
         })),
-        ...tables.map(({ n, name }) => ({ name: flagOf(n), condition: isNew(group, name, own, dialect) })),
+        ...tables.map((table) => ({
+          name: flagOf(table.n),
+          condition: [
+            isNew(group, table.name, own, dialect),
+            ...(isWholeCopy(table) ? [isNewest(group, table.name, own, engine)] : []),
+          ].join(' AND '),
+        })),
       ]);
     }
     if (dialect.transactionalDdl) prepared = await prepareTables(work);
+    noticeDiscarded(prepared, discarded, context.warn);
+    await notice({ engine, own, group, prepared, warn: context.warn });
     const entries = await applyTables(work, prepared);
     const applied = group === undefined || (await record(group, [...entries, ...summary]));
     for (const line of ddl) await engine.run(insertDdl(line, feed?.source ?? '', own, dialect));
@@ -199,10 +210,13 @@ export function createApply(
     await releaseSession();
 
     for (const table of tables) if (table.created) await engine.run(dropStage(table.stage, dialect));
-    if (sums !== undefined && (group !== undefined || tables.length > 0)) {
-      const sum = (name: string) => Number(sums[0]?.[name] ?? 0);
+    if (group !== undefined || tables.length > 0) {
+      // A script does not know them.
+      const sum = (name: string) => Number(sums?.[0]?.[name] ?? 0);
       report({
         name: unitName(current),
+        files: current.files,
+        bytes: current.bytes,
         tables: tables.length,
         read: sum('read'),
         inserted: sum('inserted'),

@@ -1,4 +1,5 @@
 import type { Catalog } from '../catalog.ts';
+import type { Contract } from './contract.ts';
 import type { NameCase } from './names.ts';
 
 /** The options that `load` and `to-sql` share; the names are those of the flags. */
@@ -32,11 +33,18 @@ export interface MergeOptions {
   readonly identity?: 'views' | 'rewrite' | 'off';
   /** Zenoti: the statements of its sample code, per logid, to the letter. */
   readonly vendorExact?: boolean;
+  /** What may become of tables that no longer hold what arrives; default: `evolve`. The catalog's word goes before. */
+  readonly contract?: Contract;
+  /** Tell what would be done, and do nothing. */
+  readonly dryRun?: boolean;
 }
 
 /** How one group went. */
 export interface GroupReport {
   readonly name: string;
+  readonly files: number;
+  /** Of the files, as far as their lines say. */
+  readonly bytes: number;
   readonly tables: number;
   readonly read: number;
   readonly inserted: number;

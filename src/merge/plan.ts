@@ -5,6 +5,7 @@ import type { Dialect, KeyColumn, TableChange, TargetColumn } from '../dialects/
 import { mismatch } from '../errors.ts';
 import { LINEAGE_LOAD } from '../wire/lineage.ts';
 import type { MergeMode } from '../wire/types.ts';
+import { type Contract, checkContract } from './contract.ts';
 import { BATCH, ROW, SHAPE } from './engine.ts';
 import { type ColumnType, columnType, decimalDigits, joinTypes } from './lattice.ts';
 import { columnName, type Naming } from './names.ts';
@@ -28,6 +29,8 @@ export interface TablePlan {
   readonly wholeRows: boolean;
   /** Of merge mode scd2. */
   readonly validity: Validity | undefined;
+  /** Columns that the target lacks and that are left out, as the contract says. */
+  readonly discarded: readonly string[];
 }
 
 /** The mode of a table; what `full` means for it is said apart. */
@@ -55,11 +58,12 @@ export function planTable(
   target: string,
   { dialect, nameCase }: Naming,
   hints: ReadonlyMap<string, ColumnType>,
+  contract: Contract = 'evolve',
 ): TablePlan {
   const fold = (name: string) => (dialect.foldsCase ? name.toLowerCase() : name);
   const known = new Map((existing ?? []).map((column) => [fold(column.name), column]));
-  const columns: PlannedColumn[] = [];
-  const add: { name: string; type: ColumnType }[] = [];
+  let columns: PlannedColumn[] = [];
+  let add: { name: string; type: ColumnType }[] = [];
   const widen: { name: string; from: ColumnType; to: ColumnType }[] = [];
   for (const column of table.columns.values()) {
     let type = settledType(column, dialect);
@@ -95,6 +99,13 @@ export function planTable(
     made.add(fold(name));
     add.push({ name, type });
   }
+  const out = checkContract(table, contract, existing, { columns, drift: { add, widen } });
+  if (contract === 'discard' && existing !== null) {
+    columns = columns.map((planned) =>
+      out.includes(planned) ? { column: planned.column, type: undefined } : planned,
+    );
+    add = [];
+  }
   const typeOf = (name: string) => columns.find(({ column }) => column.name === name)?.type;
   for (const { name, type } of validityColumns(table, existing, typeOf)) {
     const there = known.get(fold(name));
@@ -117,6 +128,7 @@ export function planTable(
     widens: widen.length > 0,
     wholeRows,
     validity: validity(table, existing),
+    discarded: out.map(({ column }) => column.name),
     ddl: change(table, existing, { table: target, add, widen, ifMissing: false }, dialect),
   };
 }

@@ -92,8 +92,8 @@ function isOlder(a: string, b: string): boolean {
   return x.length === y.length ? x < y : x.length < y.length;
 }
 
-// Ids as `byAge` orders them.
-function since(id: string, inclusive: boolean, dialect: Dialect): string {
+/** Whether a row of the ledger is of a group newer than this one (`inclusive`: or of it), as `byAge` orders them. */
+export function since(id: string, inclusive: boolean, dialect: Dialect): string {
   const digits = dialect.withoutZeros?.('group_id') ?? `ltrim(group_id, '0')`;
   const than = digitsOf(id);
   return `(length(${digits}) > ${than.length} OR (length(${digits}) = ${than.length} AND ${dialect.bytewise(digits)} ${inclusive ? '>=' : '>'} ${dialect.literal(than)}))`;

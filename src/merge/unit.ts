@@ -16,6 +16,7 @@ export interface Unit {
   /** The table of each file. */
   readonly fileTables: Map<string, string>;
   files: number;
+  bytes: number;
   read: number;
   decoded: boolean;
   rejected: number;
@@ -32,6 +33,7 @@ export function newUnit(group: GroupLine | undefined, nowMs: number, lineage?: L
     undecoded: new Map(),
     fileTables: new Map(),
     files: 0,
+    bytes: 0,
     read: 0,
     decoded: false,
     rejected: 0,
@@ -59,6 +61,7 @@ const fileId = ({ uri, member }: { readonly uri: string; readonly member?: strin
 
 export function addFile(unit: Unit, file: FileLine): void {
   unit.files++;
+  unit.bytes += file.bytes ?? 0;
   unit.batch = file.batch ?? '0';
   if (file.table === undefined || file.role === 'manifest' || file.role === 'rejects') return;
   unit.undecoded.set(fileId(file), file);

@@ -1,0 +1,106 @@
+/** What a load tells about a unit before it is applied; a script cannot tell, since it knows nothing of the target. */
+
+import type { Prepared } from './apply-tables.ts';
+import type { Engine } from './engine.ts';
+import { type LedgerGroup, scopeIs } from './ledger.ts';
+import { modeOf } from './plan.ts';
+import { since } from './selection.ts';
+import type { StagedTable } from './staged.ts';
+import type { OwnTables } from './statement.ts';
+
+/** Whether the rows of this unit are the whole table. */
+export function isWholeCopy(table: StagedTable): boolean {
+  return table.line.full === true || modeOf(table) === 'replace';
+}
+
+/** Whether no newer group brought the table already: a whole copy that comes late must not replace what is newer. */
+export function isNewest(group: LedgerGroup, table: string, own: OwnTables, engine: Engine): string {
+  return `NOT EXISTS (SELECT 1 ${newer(group, [table], own, engine)})`;
+}
+
+function newer(group: LedgerGroup, tables: readonly string[], own: OwnTables, { dialect }: Engine): string {
+  const names = tables.map((name) => dialect.literal(name)).join(', ');
+  return `FROM ${own.ledger} WHERE ${scopeIs(group, dialect)} AND table_name IN (${names}) AND ${since(group.group, false, dialect)}`;
+}
+
+/** Tells, once a stream, of columns that the contract has left out. */
+export function noticeDiscarded(
+  prepared: readonly Prepared[],
+  told: Set<string>,
+  warn: (message: string) => void,
+): void {
+  for (const { table, plan } of prepared) {
+    const names = plan.discarded.filter((name) => !told.has(JSON.stringify([table.name, name])));
+    if (names.length === 0) continue;
+    for (const name of names) told.add(JSON.stringify([table.name, name]));
+    warn(
+      `table ${table.name}: left out, since the target does not have it (contract discard): ${names.join(', ')}`,
+    );
+  }
+}
+
+export interface Noticed {
+  readonly engine: Engine;
+  readonly own: OwnTables;
+  readonly group: LedgerGroup | undefined;
+  readonly prepared: readonly Prepared[];
+  readonly warn: (message: string) => void;
+}
+
+/** Looks for what a user should hear of, before anything is merged. */
+export async function notice(noticed: Noticed): Promise<void> {
+  const applied = await noticeListing(noticed);
+  if (applied === undefined) return;
+  await noticeLateCopies(noticed, applied);
+  await noticeNullFlags(noticed, applied);
+}
+
+// The tables of this group that were applied before; undefined where nobody can tell.
+async function noticeListing(noticed: Noticed): Promise<ReadonlySet<string> | undefined> {
+  const { engine, own, group, prepared, warn } = noticed;
+  if (group === undefined) return new Set();
+  const { dialect } = engine;
+  const rows = await engine.rows(
+    `SELECT table_name, digest FROM ${own.ledger} WHERE ${scopeIs(group, dialect)} AND group_id = ${dialect.literal(group.group)}`,
+  );
+  if (rows === undefined) return undefined;
+  const applied = new Set(rows.map((row) => String(row['table_name'])));
+  // A table that was chosen later was listed with others, so that one equal digest is enough.
+  const isSame = rows.some((row) => row['digest'] === group.digest);
+  if (applied.has('') && !isSame && prepared.every(({ table }) => applied.has(table.name))) {
+    warn(
+      `group ${group.feed} ${group.scope} ${group.group} was applied with another listing (late or changed files): what is new in it is not applied; brigade reload brings it in`,
+    );
+  }
+  return applied;
+}
+
+async function noticeLateCopies(noticed: Noticed, applied: ReadonlySet<string>): Promise<void> {
+  const { engine, own, group, prepared, warn } = noticed;
+  const whole = prepared.filter(({ table }) => isWholeCopy(table) && !applied.has(table.name));
+  if (group === undefined || whole.length === 0) return;
+  const names = whole.map(({ table }) => table.name);
+  const rows = await engine.rows(`SELECT DISTINCT table_name ${newer(group, names, own, engine)}`);
+  for (const row of rows ?? []) {
+    warn(
+      `group ${group.feed} ${group.scope} ${group.group}: table ${row['table_name']}: a whole copy older than what was applied; left out`,
+    );
+  }
+}
+
+async function noticeNullFlags(noticed: Noticed, applied: ReadonlySet<string>): Promise<void> {
+  const { engine, group, prepared, warn } = noticed;
+  const place = group === undefined ? '' : `group ${group.feed} ${group.scope} ${group.group}: `;
+  for (const { table, merge } of prepared) {
+    const { flag, source } = merge;
+    if (flag === undefined || source === undefined || modeOf(table) !== 'delete-insert') continue;
+    if (applied.has(table.name)) continue;
+    const isNull = `s.${flag.id} IS NULL`;
+    const rows = await engine.rows(`SELECT count(*) AS n FROM ${source} s WHERE ${isNull}`);
+    const count = Number(rows?.[0]?.['n'] ?? 0);
+    if (count === 0) continue;
+    warn(
+      `${place}table ${table.name}: ${count} rows have NULL in ${flag.name}, the delete flag, and count as not deleted`,
+    );
+  }
+}
