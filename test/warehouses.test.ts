@@ -170,6 +170,29 @@ for (const name of NAMES) {
         );
     });
 
+    test("has none of its neighbours' statements: of Contentsquare's users neither", async () => {
+      const users = table('users', 'user_id bigint, last_modified bigint', {
+        key: ['user_id'],
+        merge: 'upsert',
+        order: ['last_modified'],
+      });
+      const map = table('user_migrations', 'from_user_id, to_user_id', {
+        key: ['from_user_id'],
+        merge: 'upsert',
+        full: true,
+      });
+      const input = groups([
+        users,
+        file('users', 's3://a/u.avro', 'avro'),
+        map,
+        file('user_migrations', 's3://a/m.avro', 'avro'),
+      ]);
+      const { text, error } = await script(stream(input, 'contentsquare'), { dialect: name, ...OPTIONS });
+      assert.equal(error, undefined);
+      check(name, text);
+      assert.doesNotMatch(text, /^DO /m);
+    });
+
     test('loads name exactly the files of the wire, however many, and no prefix', async () => {
       const uris = Array.from({ length: 2100 }, (_, n) => `s3://acme/t/p${n % 3}/${n}.csv`);
       const line = table('t', 'id int', { key: ['id'], merge: 'upsert' });

@@ -59,7 +59,8 @@ function rowText(expressions: readonly string[], types: readonly ColumnType[]): 
   return texts.join(' || ');
 }
 
-const { analyze: _analyze, keyIndex: _keyIndex, ...parent } = postgres;
+// There are no indexes, and no DO to make views with.
+const { analyze: _analyze, keyIndex: _keyIndex, replacingView: _replacingView, ...parent } = postgres;
 
 /** Amazon Redshift: PostgreSQL's descendant, as far as it differs from it. */
 export const redshift: Dialect = {
