@@ -1,13 +1,13 @@
 import { describe, test } from 'node:test';
 import { mariadbMissing } from './support/mariadb.ts';
 import { holdsByLoad, holdsByScript, type Places } from './support/merge-model.ts';
-import { targets } from './support/merging.ts';
+import { mysqlTarget } from './support/merging.ts';
 
 const RUNS = 8;
 
 // A schema is a database here: every other run is in one that is made for it.
 const places: Places = async (run) => ({
-  target: await targets.mysql(),
+  target: await mysqlTarget(),
   ...(run % 2 === 0 ? { schema: `own_${++schemas}` } : {}),
 });
 let schemas = 0;

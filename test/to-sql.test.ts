@@ -4,22 +4,28 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { readTargetSchema } from '../src/dialects/script.ts';
+import { columnsQuery } from '../src/dialects/state-query.ts';
 import { quietContext } from '../src/stage.ts';
 import { readSchema } from '../src/targets/index.ts';
 import type { Chunk } from '../src/wire/types.ts';
+import { mariadbMissing } from './support/mariadb.ts';
 import {
   cut,
   groups,
   hasPsql,
   loadInto,
+  mysqlTarget,
   rows,
   runScript,
   script,
+  scriptInto,
+  sqliteTarget,
   stream,
   table,
   targets,
 } from './support/merging.ts';
 import { scratch } from './support/scratch.ts';
+import { sqliteMissing } from './support/sqlite.ts';
 
 const user = table('users', 'id int, name text', { key: ['id'], merge: 'upsert' });
 const hostile = [
@@ -40,10 +46,16 @@ const hostile = [
   '/*',
 ];
 
-for (const dialect of ['duckdb', 'postgres'] as const) {
-  describe(`a script for ${dialect}`, {
-    skip: dialect === 'postgres' && !hasPsql ? 'no psql here' : false,
-  }, () => {
+const engines = {
+  duckdb: { make: targets.duckdb, missing: false },
+  postgres: { make: targets.postgres, missing: hasPsql ? false : 'no psql here' },
+  mysql: { make: mysqlTarget, missing: mariadbMissing },
+  sqlite: { make: () => sqliteTarget('command'), missing: sqliteMissing },
+} as const;
+
+for (const dialect of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
+  const { make, missing } = engines[dialect];
+  describe(`a script for ${dialect}`, { skip: missing }, () => {
     const whole = async (
       input: AsyncIterable<Chunk>,
       options: {
@@ -58,7 +70,7 @@ for (const dialect of ['duckdb', 'postgres'] as const) {
     };
 
     test('data and names that look like SQL or commands come back byte for byte, and nothing else happens', async () => {
-      const target = await targets[dialect]();
+      const target = await make();
       const name = `t"; DROP TABLE users; --\\`;
       const line = table('x', 'id int', { key: ['id'], merge: 'upsert' });
       const odd = {
@@ -74,7 +86,10 @@ for (const dialect of ['duckdb', 'postgres'] as const) {
       );
       const { code, stderr } = await runScript(target, text);
       assert.equal(code, 0, stderr);
-      const quoted = (dialect === 'postgres' ? name.toLowerCase() : name).replaceAll('"', '""');
+      const quoted = (dialect === 'postgres' || dialect === 'mysql' ? name.toLowerCase() : name).replaceAll(
+        '"',
+        '""',
+      );
       assert.deepEqual(
         await target.select(`SELECT * FROM "${quoted}" ORDER BY id`),
         hostile.map((value, id) => [String(id), value]),
@@ -82,7 +97,7 @@ for (const dialect of ['duckdb', 'postgres'] as const) {
     });
 
     test('a script run twice changes nothing; one that skips groups fails and changes nothing', async () => {
-      const target = await targets[dialect]();
+      const target = await make();
       const text = await whole(
         stream(groups([rows(user, { id: 1, name: 'a' })], [rows(user, { id: 2, name: 'b' })])),
       );
@@ -106,7 +121,7 @@ for (const dialect of ['duckdb', 'postgres'] as const) {
         [rows(user, { id: 2, name: 'b' }), rows(user, { id: 3, name: 'c' })],
       );
       for (let after = 0; after < 9; after++) {
-        const target = await targets[dialect]();
+        const target = await make();
         const { text, error } = await script(cut(stream(list), after), { dialect });
         assert.match(String(error), /expected an end line/);
         const { code, stderr } = await runScript(target, text);
@@ -123,7 +138,7 @@ for (const dialect of ['duckdb', 'postgres'] as const) {
     });
 
     test('a bad group fails and the one after it is not applied', async () => {
-      const target = await targets[dialect]();
+      const target = await make();
       const text = await whole(
         stream(
           groups(
@@ -140,7 +155,7 @@ for (const dialect of ['duckdb', 'postgres'] as const) {
     });
 
     test('a full delivery is guarded: its replay neither empties the table nor fails', async () => {
-      const target = await targets[dialect]();
+      const target = await make();
       const full = { ...user, full: true } as const;
       const list = groups([full, rows(full, { id: 1, name: 'a' })], [rows(user, { id: 2, name: 'b' })]);
       for (const _ of [1, 2]) {
@@ -151,16 +166,17 @@ for (const dialect of ['duckdb', 'postgres'] as const) {
     });
 
     test('columns are added where they are missing, and widened with --target-schema', async () => {
-      const target = await targets[dialect]();
-      await loadInto(target, stream(groups([rows(user, { id: 1, name: 'a' })])));
+      const target = await make();
+      const into = dialect === 'sqlite' ? scriptInto : loadInto;
+      await into(target, stream(groups([rows(user, { id: 1, name: 'a' })])));
       const more = table('users', 'id bigint, name text, age int', { key: ['id'], merge: 'upsert' });
       const second = (chunks: Chunk[]) => stream([{ group: '2', after: '1', chunks }]);
       const path = join(scratch('schema'), 'schema');
-      const known = await readSchema(target.url, quietContext());
-      assert.deepEqual(
-        known.map(({ table: name }) => name),
-        ['users'],
-      );
+      const known =
+        dialect === 'sqlite'
+          ? (await target.select(columnsQuery('sqlite', undefined))).map(([line]) => JSON.parse(line!))
+          : await readSchema(target.url, quietContext());
+      assert.deepEqual([...new Set(known.map(({ table: name }) => name))], ['users']);
       writeFileSync(path, known.map((line) => `${JSON.stringify(line)}\n`).join(''));
       const text = await whole(second([rows(more, { id: '3000000000', name: 'b', age: 7 })]), {
         targetSchema: readTargetSchema(path),
@@ -186,6 +202,12 @@ for (const dialect of ['duckdb', 'postgres'] as const) {
         ]),
       );
       const again = await runScript(target, third);
+      if (dialect === 'sqlite') {
+        // There is no conditional DDL.
+        assert.notEqual(again.code, 0);
+        assert.match(again.stderr, /column town: expected a column for text, found none \(--target-schema/);
+        return;
+      }
       assert.equal(again.code, 0, again.stderr);
       assert.deepEqual(await target.select('SELECT name, town FROM users WHERE id = 1'), [['c', 'Ooo']]);
     });

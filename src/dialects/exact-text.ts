@@ -133,7 +133,7 @@ function timeOf(text: string): string | undefined {
 }
 
 function instant(type: 'timestamp' | 'timestamptz'): Exact {
-  const wrong = { expected: type === 'timestamp' ? 'timestamp (without a zone)' : type };
+  const wrong = { expected: type };
   return (value) => {
     const match = INSTANT.exec(textOf(value)!);
     const day = dayOf(match);
@@ -141,7 +141,7 @@ function instant(type: 'timestamp' | 'timestamptz'): Exact {
     if (match === null || day === undefined || clock === undefined) return wrong;
     const zone = match[5];
     if (zone === undefined) return `${day} ${clock}`;
-    if (type === 'timestamp') return wrong;
+    if (type === 'timestamp') return { expected: 'timestamp (without a zone)' };
     const offset = /^([+-])(\d{2}):?(\d{2})?$/.exec(zone);
     if (offset === null) return `${day} ${clock}`;
     const minutes = (Number(offset[2]) * 60 + Number(offset[3] ?? 0)) * (offset[1] === '-' ? -1 : 1);

@@ -32,7 +32,7 @@ export function mariadbServer(): Promise<MariadbServer> {
   return server;
 }
 
-/** Runs one query against a database; rows as text, in the order of its columns. */
+/** Runs one query against a database; rows as text, in the order of its columns. Names may stand in double quotes. */
 export async function mariadbQuery(url: string, sql: string): Promise<(string | null)[][]> {
   const client = await mysql.createConnection({
     uri: url,
@@ -41,6 +41,7 @@ export async function mariadbQuery(url: string, sql: string): Promise<(string | 
     typeCast: (field) => field.string('utf8'),
   });
   try {
+    await client.query(`SET SESSION sql_mode = 'ANSI_QUOTES'`);
     const [rows] = await client.query(sql);
     return Array.isArray(rows) ? (rows as (string | null)[][]) : [];
   } finally {

@@ -1,11 +1,15 @@
 /** Streams and targets for the tests of merging: real DuckDB files and a real PostgreSQL. */
 
 import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { type LoadOptions, load } from '../../src/commands/load.ts';
 import { type ToSqlOptions, toSql } from '../../src/commands/to-sql.ts';
+import { readTargetSchema } from '../../src/dialects/script.ts';
+import { columnsQuery } from '../../src/dialects/state-query.ts';
 import { openDuckDB } from '../../src/duckdb.ts';
+import { UserError } from '../../src/errors.ts';
 import { quietContext } from '../../src/stage.ts';
 import { runOfBytes, runOfRows } from '../../src/wire/run.ts';
 import type { Chunk, Column, Row, TableLine, TypeName } from '../../src/wire/types.ts';
@@ -86,7 +90,7 @@ export interface TestTarget {
   run(sql: string): Promise<void>;
 }
 
-export const targets = { duckdb: duckdbTarget, postgres: postgresTarget, mysql: mysqlTarget } as const;
+export const targets = { duckdb: duckdbTarget, postgres: postgresTarget } as const;
 
 const qualified =
   (quote: '"' | '`') =>
@@ -224,4 +228,26 @@ export async function runScript(target: TestTarget, text: string): Promise<{ cod
   } catch (error) {
     return { code: 1, stderr: String(error) };
   }
+}
+
+/**
+ * What `load` would do, by scripts: each knows the target's columns, and what its client fails with is an error of ours.
+ */
+export async function scriptInto(
+  target: TestTarget,
+  input: AsyncIterable<Chunk>,
+  options: Omit<ToSqlOptions, 'dialect'> = {},
+): Promise<Loaded> {
+  const path = join(scratch('schema'), 'columns.ndjson');
+  const columns = await target.select(columnsQuery(target.name, options.schema));
+  writeFileSync(path, columns.map(([line]) => `${line}\n`).join(''));
+  const targetSchema = readTargetSchema(path);
+  const { text, error } = await script(input, { ...options, dialect: target.name, targetSchema });
+  const { code, stderr } = await runScript(target, text);
+  if (error !== undefined) throw error;
+  const message = /(?:bad JSON path|JSON path error near|can't be set to the value of):? '(.*)'/s.exec(
+    stderr,
+  )?.[1];
+  if (code !== 0) throw new UserError((message ?? stderr).replaceAll("''", "'"));
+  return { warnings: [] };
 }
