@@ -285,11 +285,6 @@ test('records of any size, and arrays of any length, come out whole and in order
     JSON.stringify({ id: `many ${id}`, l: Array.from({ length: 20_000 }, (_, v) => ({ v })) }),
     JSON.stringify({ id: `${id}${long}`, l: [{ v: long }], o: { t: long } }),
   ]);
-  // Some of these find their table nearly full, and have written to others by then.
-  for (let id = 0; id < 40; id++)
-    lines.push(
-      JSON.stringify({ id, k: [id], l: Array.from({ length: 100 * id }, (_, v) => ({ v })), m: [id] }),
-    );
   assert.deepEqual(await flatLines(lines, { valueColumn: 'w' }), oracle(lines, { valueColumn: 'w' }).tables);
   assert.deepEqual(await flatLines(lines, { arrays: 'json' }), oracle(lines, { arrays: 'json' }).tables);
 });
@@ -326,4 +321,35 @@ test('memory is bounded: runs leave when they are full, and the largest when all
   assert.deepEqual(rowsOut, { t: 20_000, t__a: 51 * 20_000, t__b: 20_000 });
   // A row of `t` is 12 bytes: a run holds thousands of them.
   assert.ok(held < 15_000, `${held} rows held`);
+});
+
+test('a record that finds a table nearly full leaves nothing in the others', async () => {
+  const lines = Array.from({ length: 60 }, (_, id) =>
+    JSON.stringify({ id, k: [id], l: Array.from({ length: 10 * id }, (_, v) => ({ v })), m: [id] }),
+  );
+  assert.deepEqual(await flatLines(lines), oracle(lines, {}).tables);
+});
+
+test('brackets and quotes in the strings of an array are no brackets and quotes, wherever they stand', async () => {
+  for (let length = 0; length < 50; length++) {
+    const text = 'x'.repeat(length);
+    for (const end of ['\\', '"', '"]', '\\"}', '[{', '\n]'])
+      for (const from of [0, 1, 2]) {
+        const line = JSON.stringify({
+          id: 1,
+          l: [text.slice(from), `${text}${end}`, { [text]: [end, [text + end]] }],
+          z: 1,
+        });
+        assert.deepEqual(await flatLines([line]), oracle([line], {}).tables, line);
+      }
+  }
+});
+
+test('a column $ that goes along makes escaped rows of those of subtables', async () => {
+  const table: TableLine = { $: 'table', table: 't', key: ['id'], order: ['$'] };
+  const lines = ['{"$":"row","row":{"id":1,"$":2,"l":[1,{"m":[3]}]}}', '{"id":2,"l":[1]}'];
+  assert.deepEqual(
+    await flatLines(lines, { valueColumn: 'v' }, { table }),
+    oracle(lines, { valueColumn: 'v' }, table).tables,
+  );
 });
