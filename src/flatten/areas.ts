@@ -10,7 +10,7 @@ const SLACK_BYTES = RUN_BYTES / 8;
 const LEAST_BYTES = 4096;
 
 /** What the kernel has written of a table. */
-export interface Piece {
+interface Piece {
   readonly bytes: Buffer;
   readonly rows: number;
 }

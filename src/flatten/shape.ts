@@ -13,7 +13,7 @@ export interface FlatColumn {
   readonly isNull: boolean;
 }
 
-export interface FlattenSettings {
+interface FlattenSettings {
   readonly separator: string;
   readonly valueColumn: string;
   readonly arrays: 'subtables' | 'json';
