@@ -198,7 +198,7 @@ const indexed = (columns: readonly KeyColumn[]) =>
   columns.map(({ id, type }) => id + (isLong(type) ? `(${PREFIX})` : '')).join(', ');
 
 // There is no statement that fails with a message outside of stored programs on both sides (MariaDB prepares SIGNAL, MySQL
-// does not), but a variable that takes a few words only names the one it refuses, up to 200 characters of it.
+// does not), but a variable that takes a few words only names the one it refuses, up to 200 bytes of it.
 // https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html#error_er_wrong_value_for_var
 const check = (query: string) =>
   `SET SESSION completion_type = coalesce((${query}), @@SESSION.completion_type)`;
