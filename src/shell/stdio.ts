@@ -1,4 +1,5 @@
-import { read, write } from 'node:fs';
+import { fstatSync, read, write, writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { codeOf } from '../errors.ts';
 
 // A pipe holds 64 KiB; larger pieces only wait for each other.
@@ -24,11 +25,25 @@ export async function* standardInput(signal: AbortSignal): AsyncIterable<Uint8Ar
 /** Writes to standard output, waiting for a slow reader. Throws `ReaderLeft` when the reader is gone. */
 export async function writeOutput(bytes: Uint8Array, signal: AbortSignal): Promise<void> {
   let at = 0;
+  // A file or /dev/null takes everything at once; going round by the thread pool would cost more than the write.
+  outputNeverWaits ??= neverWaits(1);
+  if (outputNeverWaits) {
+    signal.throwIfAborted();
+    while (at < bytes.length) at += writeSync(1, bytes, at, bytes.length - at);
+    return;
+  }
   while (at < bytes.length) {
     const from = at;
     const length = Math.min(PIECE_BYTES, bytes.length - at);
     at += await transfer(signal, (done) => write(1, bytes, from, length, null, done));
   }
+}
+
+let outputNeverWaits: boolean | undefined;
+
+function neverWaits(descriptor: number): boolean {
+  const kind = fstatSync(descriptor);
+  return kind.isFile() || (kind.isCharacterDevice() && !isatty(descriptor));
 }
 
 type Done = (error: NodeJS.ErrnoException | null, bytes: number) => void;
