@@ -31,7 +31,7 @@ let loading: Promise<typeof import('@duckdb/node-api')> | undefined;
  * The DuckDB module: an optional dependency of 68 MB that takes 180 ms to import, so it is loaded when first needed.
  * Throws `UserError` where it is not installed.
  */
-export function loadDuckDB(): Promise<typeof import('@duckdb/node-api')> {
+function loadDuckDB(): Promise<typeof import('@duckdb/node-api')> {
   loading ??= import('@duckdb/node-api').catch((error: unknown) => {
     loading = undefined;
     throw new UserError(

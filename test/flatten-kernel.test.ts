@@ -217,7 +217,7 @@ test('a row cut, or with one byte replaced, fails as JSON.parse does, and gives 
     });
     if (!parsed) {
       failed++;
-      assert.match(String(seen), /^flatten: table t row 2: expected .*, found /, line);
+      assert.match(String(seen), /^table t row 2: expected .*, found /, line);
     } else if (typeof seen === 'string')
       assert.match(seen, /each name once|one path to|in key column|no \$/, line);
     else assert.deepEqual(parsedRows(seen), parsedRows(oracle(lines, {}).tables), line);

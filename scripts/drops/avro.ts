@@ -38,7 +38,7 @@ const CODECS: Readonly<Record<string, (bytes: Buffer, done: Callback) => void>> 
   },
 };
 
-export type AvroValue = null | string | bigint;
+type AvroValue = null | string | bigint;
 export type AvroRecord = Readonly<Record<string, AvroValue>>;
 
 /** A field: a bare type, or a nullable union when its name ends in `?`. */

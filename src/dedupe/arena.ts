@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { loadKernel } from '../kernels/load.ts';
 
 /** The functions of `src/kernels/assembly/dedupe.ts`. */
-export interface DedupeKernel {
+interface DedupeKernel {
   setRule(at: number, keys: number, scratch: number, scratchBytes: number): void;
   setSeed(low: bigint, high: bigint): void;
   walk(from: number, to: number, out: number, maxRows: number): number;

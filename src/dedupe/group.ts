@@ -22,7 +22,7 @@ import { checkSiblings } from './siblings.ts';
 import { type Family, newWinners } from './winners.ts';
 
 /** Where rows come from, for messages and rejects. */
-export interface RowsOrigin {
+interface RowsOrigin {
   readonly place: string;
   readonly uri: string;
   readonly batch: bigint;

@@ -25,9 +25,9 @@ import { codeOf } from './codes.ts';
 import type { TableRule } from './rules.ts';
 
 /** Marks in the third word of a record; see `src/kernels/assembly/dedupe.ts`. */
-export const INEXACT = 0x80000000;
+const INEXACT = 0x80000000;
 export const VOTE = 0x40000000;
-export const STOPS = 0x20000000;
+const STOPS = 0x20000000;
 
 /** Numbers by which the tables of a group are told apart in keys. */
 export interface TableIds {
@@ -181,7 +181,7 @@ export function judgeRow(
 }
 
 /** Whether a row deletes: its flag is true, or (of a flag that is no boolean) not NULL. */
-export function deletes(row: Row, rule: TableRule): boolean {
+function deletes(row: Row, rule: TableRule): boolean {
   if (rule.deleteFlag === undefined) return false;
   const value = row[rule.deleteFlag.name] ?? null;
   return truthOf(value) ?? value !== null;

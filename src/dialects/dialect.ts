@@ -128,7 +128,7 @@ export interface Dialect {
 }
 
 /** `SELECT <columns of t, one of them replaced> <rest>` */
-export interface ReplacingView {
+interface ReplacingView {
   /** Qualified and quoted, like `table`. */
   readonly view: string;
   readonly table: string;

@@ -8,7 +8,7 @@ import { type ColumnType, decimalDigits } from '../merge/lattice.ts';
 import type { Value } from '../wire/types.ts';
 
 /** What a value should have been. */
-export interface Expected {
+interface Expected {
   readonly expected: string;
 }
 

@@ -91,7 +91,7 @@ export interface ManifestContext extends Context {
 }
 
 /** A key below the root and what the listing makes of it; null: it is left out. */
-export interface FeedExample {
+interface FeedExample {
   readonly key: string;
   /** What the object holds, where the listing looks into it. */
   readonly body?: string;

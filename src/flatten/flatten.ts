@@ -139,7 +139,7 @@ function checkOrigins(origins: Map<string, string>, shape: Shape, line: TableLin
       const say = (parent: string): string =>
         parent === '' ? 'a table of its own' : `a subtable of ${parent}`;
       throw new UserError(
-        `flatten: table ${part.name}: expected one table of this name, found ${say(known)} and ${say(origin)}`,
+        `table ${part.name}: expected one table of this name, found ${say(known)} and ${say(origin)}`,
       );
     }
   }

@@ -173,7 +173,7 @@ function carriedMembers(flat: Row, shape: Shape): Carried {
     const value = flat[name] ?? null;
     if (value === null) {
       throw mismatch(
-        `flatten: table ${shape.name}`,
+        `table ${shape.name}`,
         `a value in key column ${name} of a row that holds arrays`,
         'NULL',
       );

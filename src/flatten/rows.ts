@@ -58,7 +58,7 @@ export function flatRows(kernel: FlattenKernel, shape: Shape, options: FlatRowsO
   let ahead = 1;
   areas.load();
 
-  const place = (): string => `flatten: table ${shape.name} row ${rowsTaken + areas.rows(0) + 1}`;
+  const place = (): string => `table ${shape.name} row ${rowsTaken + areas.rows(0) + 1}`;
 
   function take(index: number): void {
     const piece = areas.take(index);
@@ -189,7 +189,7 @@ export function flatRows(kernel: FlattenKernel, shape: Shape, options: FlatRowsO
       if (!isUtf8(bytes)) {
         const byte = bytes[firstInvalidUtf8(bytes)] ?? 0;
         throw mismatch(
-          `flatten: table ${shape.name} from row ${rowsTaken + areas.rows(0) + 1} on`,
+          `table ${shape.name} from row ${rowsTaken + areas.rows(0) + 1} on`,
           'UTF-8',
           `byte 0x${byte.toString(16).padStart(2, '0')}`,
         );

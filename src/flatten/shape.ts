@@ -197,7 +197,7 @@ export function subtableOf(shape: Shape, column: string, path: readonly string[]
   }
   if (root.key === undefined || root.key.length === 0) {
     throw mismatch(
-      `flatten: table ${root.name}`,
+      `table ${root.name}`,
       `a key, since ${pathText(path)} is an array and becomes table ${name}`,
       'none (give it in the catalog)',
     );
@@ -237,6 +237,6 @@ function samePath(a: readonly string[], b: readonly string[]): boolean {
 /** The error about two paths that lead to one name. */
 export function collision(table: string, what: string, first: string, second: string): UserError {
   return new UserError(
-    `flatten: table ${table}: expected one path to ${what}, found two: ${first} and ${second} (another --separator or --value-column keeps them apart)`,
+    `table ${table}: expected one path to ${what}, found two: ${first} and ${second} (another --separator or --value-column keeps them apart)`,
   );
 }

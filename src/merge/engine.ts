@@ -34,7 +34,7 @@ export const BATCH = '_brigade_batch';
 export const SHAPE = '_brigade_shape';
 
 /** A condition that is settled once, inside the transaction. */
-export interface Flag {
+interface Flag {
   readonly name: string;
   /** A condition in SQL. */
   readonly condition: string;

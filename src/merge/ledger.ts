@@ -9,9 +9,9 @@ import { ORDER_TEXTS } from './tombstone.ts';
 
 /** Names of our tables; `brigade forget` removes them. */
 export const LEDGER = 'brigade_ledger';
-export const TABLES = 'brigade_table';
-export const DDL = 'brigade_ddl';
-export const TOMBSTONES = 'brigade_tombstone';
+const TABLES = 'brigade_table';
+const DDL = 'brigade_ddl';
+const TOMBSTONES = 'brigade_tombstone';
 
 export function ownTables(naming: Pick<Naming, 'dialect' | 'schema'>): OwnTables {
   const isUpper = naming.dialect.nameCase === 'upper';
@@ -76,13 +76,6 @@ export interface LedgerEntry {
 export function byAge(dialect: Dialect): string {
   const digits = dialect.withoutZeros?.('group_id') ?? `ltrim(group_id, '0')`;
   return `length(${digits}) DESC, ${dialect.bytewise(digits)} DESC`;
-}
-
-/** The same order for ids at hand. */
-export function compareGroups(a: string, b: string): number {
-  const [x, y] = [a.replace(/^0+/, ''), b.replace(/^0+/, '')];
-  if (x.length !== y.length) return x.length - y.length;
-  return x === y ? 0 : x < y ? -1 : 1;
 }
 
 export function scopeIs({ source, scope }: LedgerGroup, dialect: Dialect): string {

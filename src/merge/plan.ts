@@ -42,7 +42,7 @@ export function modeOf(table: StagedTable): MergeMode {
 }
 
 /** What holds the values of a column of the target and those that are staged. */
-export function widened(existing: ColumnType, staged: ColumnType): ColumnType {
+function widened(existing: ColumnType, staged: ColumnType): ColumnType {
   // What a user keeps as text or JSON stays that.
   if (existing === 'text' || existing === 'json') return existing;
   return joinTypes(existing, staged);

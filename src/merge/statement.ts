@@ -89,7 +89,7 @@ export function comparable(dialect: Dialect, column: MergeColumn, of: string): s
 }
 
 /** The same of any value of a type. */
-export function comparableAs(dialect: Dialect, type: ColumnType, x: string): string {
+function comparableAs(dialect: Dialect, type: ColumnType, x: string): string {
   if (type === 'json') return dialect.bytewise(dialect.cast(x, 'json', 'text'));
   if (type === 'text') return dialect.bytewise(x);
   return dialect.sortable?.(x, type) ?? x;

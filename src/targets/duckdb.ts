@@ -24,7 +24,7 @@ const spillOf = (path: string) => `${path}.brigade-spill`;
 const BUG = /^(Parser|Binder|Catalog|INTERNAL|Syntax) Error/i;
 
 /** Opens a DuckDB file, creating it where it is missing. Throws `TemporaryError` while another process has it. */
-export async function openDuckDBFile(path: string, readOnly = false): Promise<DuckDB> {
+async function openDuckDBFile(path: string, readOnly = false): Promise<DuckDB> {
   try {
     const database = await openDuckDB(path, {
       threads: availableParallelism(),

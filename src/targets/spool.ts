@@ -60,7 +60,7 @@ export function createSpool(): Spool {
 }
 
 /** The lines of a run, with our own members before theirs: bytes are copied, not parsed. */
-export function numbered(fill: Fill, run: Run): { bytes: Buffer; longest: number } {
+function numbered(fill: Fill, run: Run): { bytes: Buffer; longest: number } {
   const from = Buffer.from(run.ndjson().buffer, run.ndjson().byteOffset, run.ndjson().byteLength);
   const tail = `,"${BATCH}":${fill.batch},"${SHAPE}":${fill.shape}`;
   const to = Buffer.allocUnsafe(from.length + run.count * (tail.length + ROW.length + 24));

@@ -218,7 +218,7 @@ function notFinite(text: string): OrderValue | undefined {
 }
 
 /** Numbers of more digits than this are written with an exponent as keys. */
-export const PLAIN_DIGITS = 40;
+const PLAIN_DIGITS = 40;
 
 function numberText(text: string): string | undefined {
   const decimal = decimalOf(text);
