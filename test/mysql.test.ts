@@ -65,12 +65,15 @@ test('no statement names a temporary table twice, which MySQL does not open agai
     rows(parent, { id: 1, _sdc_sequence: '1', ver: '1', gone: false }),
     rows(child, { _sdc_source_key_id: 1, _sdc_level_0_id: 0, _sdc_sequence: '1', ver: '1', v: 'x' }),
   );
+  const history = { ...keyed, merge: 'scd2' } as const;
+  for (const line of [history, { ...history, table: 'whole', full: true as const }])
+    bodies.push(rows(line, { k: 'a', o: '1', v: 'x', void: false }));
   for (const deletes of ['soft', 'hard'] as const) {
     const { text, error } = await script(stream(groups(bodies)), { dialect: 'mysql', deletes });
     assert.equal(error, undefined);
     const used = new Set<string>();
     for (const statement of text.split(';\n')) {
-      const names = statement.match(/`brigade_(stage|work|counts)(_\d+)?`/g) ?? [];
+      const names = statement.match(/`brigade_(stage|work|counts|latest|touched)(_\d+)?`/g) ?? [];
       for (const name of names) used.add(name);
       assert.equal(new Set(names).size, names.length, statement);
     }

@@ -12,7 +12,7 @@ import { mismatch } from '../errors.ts';
 import { isLineage } from '../wire/lineage.ts';
 import type { TableLine } from '../wire/types.ts';
 import { BATCH, ROW, SHAPE } from './engine.ts';
-import { deleteFrom, now, ONE_ROW, updateFrom } from './forms.ts';
+import { createStageTable, deleteFrom, dropStage, now, ONE_ROW, updateFrom } from './forms.ts';
 import type { ColumnType } from './lattice.ts';
 import { analyzed } from './modes.ts';
 import type { StagedTable } from './staged.ts';
@@ -112,7 +112,7 @@ export function scd2(merge: Merge, line: TableLine, idOf: (name: string) => stri
     ...checkNullKeys(merge),
     ...checkNullKeys({ ...merge, key: merge.order.slice(0, 1) }, 'order'),
     decide(merge),
-    ...(full ? [findAbsent(merge)] : []),
+    ...(full ? [...copyLatest(merge), findAbsent(merge)] : []),
     ...analyzed(merge),
     ...(full ? checkClosed(merge, `(SELECT count(*) FROM ${work} w WHERE w._brigade_action = 'f')`) : []),
     `INSERT INTO ${counts} SELECT ${n}, ${sum(`'i'`)}, ${sum(`'u'`)}, ${sum(`'d', 'f'`)} FROM ${work}`,
@@ -121,9 +121,36 @@ export function scd2(merge: Merge, line: TableLine, idOf: (name: string) => stri
     ...(merge.flag === undefined ? [] : [close(merge)]),
     ...correct(merge),
     `INSERT INTO ${target} (${ids(merge.columns)}, ${from}) SELECT ${ids(merge.columns, 's.')}, s.${merge.order[0]!.id} FROM ${merge.source} s JOIN ${work} w ON w.${ROW} = s.${ROW} WHERE w._brigade_action = 'i'`,
+    ...copyTouched(merge),
     settle(merge),
   ];
 }
+
+// Where a statement opens a temporary table only once, what it needs a second time is copied first.
+const copyName = ({ dialect, n }: Merge, what: string) => dialect.identifier(`brigade_${what}_${n}`);
+
+function copied(merge: Merge, what: string, columns: readonly MergeColumn[], query: string): string[] {
+  const { dialect } = merge;
+  if (dialect.opensOnce !== true) return [];
+  const name = copyName(merge, what);
+  const types = columns.map(({ id, type }) => `${id} ${dialect.type(type)}`);
+  return [dropStage(name, dialect), createStageTable(name, types, dialect), `INSERT INTO ${name} ${query}`];
+}
+
+const copyLatest = (merge: Merge) =>
+  copied(
+    merge,
+    'latest',
+    merge.order,
+    `SELECT ${ids(merge.order, 'c.')} FROM ${latest(merge, merge.source!)}`,
+  );
+
+const copyTouched = (merge: Merge) =>
+  copied(merge, 'touched', merge.key, `SELECT DISTINCT ${ids(merge.key, 'w.')} FROM ${merge.work} w`);
+
+/** The greatest order of the delivery, as `c`. */
+const latestStaged = (merge: Merge) =>
+  merge.dialect.opensOnce === true ? `${copyName(merge, 'latest')} c` : latest(merge, merge.source!);
 
 const nullSafe = ({ id }: MergeColumn, a: string, b: string) =>
   `(${a}.${id} = ${b}.${id} OR (${a}.${id} IS NULL AND ${b}.${id} IS NULL))`;
@@ -170,23 +197,23 @@ function findAbsent(merge: Merge): string {
   const { dialect, key, order, source, target, work } = merge;
   const absent = `NOT EXISTS (SELECT 1 FROM ${source} s WHERE ${same(key, 's', 't')})`;
   const judged = `NOT ${older(dialect, order, 'c', 't')}`;
-  return `INSERT INTO ${work} SELECT NULL, 'f', ${ids(key, 't.')} FROM ${target} t CROSS JOIN ${latest(merge, source!)}${where(`t.${merge.validity!.to} IS NULL`, absent, judged, merge.guard)}`;
+  return `INSERT INTO ${work} SELECT NULL, 'f', ${ids(key, 't.')} FROM ${target} t CROSS JOIN ${latestStaged(merge)}${where(`t.${merge.validity!.to} IS NULL`, absent, judged, merge.guard)}`;
 }
 
 function closeAbsent(merge: Merge): string {
-  const { dialect, own, source, work } = merge;
+  const { dialect, own, work } = merge;
   const target = dialect.literal(merge.targetName);
   const known = `NOT EXISTS (SELECT 1 FROM ${own.tombstone} z WHERE z.target = ${target} AND z.key_text = ${keyText(merge, 'w')} AND z.order_key = ${orderText(merge, 'c')})`;
-  return `${insertTombstones(merge)} SELECT DISTINCT ${target}, ${keyText(merge, 'w')}, ${orderText(merge, 'c')}, ${orderTexts(merge, 'c')}, ${now(dialect)} FROM ${work} w CROSS JOIN ${latest(merge, source!)} WHERE w._brigade_action = 'f' AND ${known}`;
+  return `${insertTombstones(merge)} SELECT DISTINCT ${target}, ${keyText(merge, 'w')}, ${orderText(merge, 'c')}, ${orderTexts(merge, 'c')}, ${now(dialect)} FROM ${work} w CROSS JOIN ${latestStaged(merge)} WHERE w._brigade_action = 'f' AND ${known}`;
 }
 
 // A whole delivery that has a key again, as it was before it was gone, says that it lives.
 function reopenAbsent(merge: Merge): string {
-  const { dialect, key, order, flag, own, source } = merge;
+  const { dialect, key, order, flag, own } = merge;
   const columns = [...key, ...order, ...(flag === undefined ? [] : [flag])];
   const newest = winners(merge, newestFirst(dialect, order, 'x'), columns);
   const alive = flag === undefined ? undefined : `NOT (${deletes(dialect, flag, 's')})`;
-  const void_ = `(SELECT z._brigade_key, z._brigade_order FROM ${newest} s JOIN ${tombstones(merge)} z ON z._brigade_key = ${keyText(merge, 's')} CROSS JOIN ${latest(merge, source!)}${where(alive, `NOT ${older(dialect, order, 'z', 's')}`, `NOT ${older(dialect, order, 'c', 'z')}`)}) y`;
+  const void_ = `(SELECT z._brigade_key, z._brigade_order FROM ${newest} s JOIN ${tombstones(merge)} z ON z._brigade_key = ${keyText(merge, 's')} CROSS JOIN ${latestStaged(merge)}${where(alive, `NOT ${older(dialect, order, 'z', 's')}`, `NOT ${older(dialect, order, 'c', 'z')}`)}) y`;
   const on = (t: string) =>
     `${t}.target = ${dialect.literal(merge.targetName)} AND ${t}.key_text = y._brigade_key AND ${t}.order_key = y._brigade_order`;
   return deleteFrom(own.tombstone, { from: void_, on }, dialect);
@@ -230,7 +257,7 @@ function settle(merge: Merge): string {
   const names = ids([...key, ...order]);
   const touched = `(SELECT DISTINCT ${ids(key, 'w.')} FROM ${work} w) w`;
   const versions = `SELECT ${ids([...key, ...order], 't.')}, 0 AS _brigade_kind FROM ${target} t JOIN ${touched} ON ${same(key, 'w', 't')}`;
-  const deletions = `SELECT ${ids(key, 'w.')}, ${ids(order, 'z.')}, 1 AS _brigade_kind FROM ${touched} JOIN ${tombstones(merge)} z ON z._brigade_key = ${keyText(merge, 'w')}`;
+  const deletions = `SELECT ${ids(key, 'w.')}, ${ids(order, 'z.')}, 1 AS _brigade_kind FROM ${dialect.opensOnce === true ? `${copyName(merge, 'touched')} w` : touched} JOIN ${tombstones(merge)} z ON z._brigade_key = ${keyText(merge, 'w')}`;
   const sequence = [
     ...order.map(
       (column) =>
