@@ -59,7 +59,7 @@ export const loadCommand = defineCommand({
   summary: 'merge the wire into a database, exactly once',
   details: `Each group is applied in one transaction, which also records it in brigade_ledger: a group that comes again
 changes nothing, one that skips groups is refused. How a table is merged (append, upsert, delete-insert, replace, scd2) comes
-with the wire, from feed and catalog. TARGET is a path ending in .duckdb, duckdb:PATH, postgres://…, or env:NAME or
+with the wire, from feed and catalog. TARGET is a path ending in .duckdb, duckdb:PATH, postgres://…, mysql://…, or env:NAME or
 file:PATH that hold one. A stream that is cut off changes nothing beyond the groups already committed.`,
   examples: [
     'ls-groups fixtures/drops/zenoti/first --feed zenoti --settle 0 | read-manifest --catalog fixtures/drops/zenoti/catalog.json | decode | dedupe | brigade load wh.duckdb',

@@ -106,7 +106,7 @@ transaction, which also records it in brigade_ledger: a group that comes again c
 fails. Run psql without -1, and the pipeline under set -o pipefail; when a command before this one fails, the script ends
 in a statement that fails.
 
-PostgreSQL takes rows; DuckDB takes rows and reads files that nobody decoded by itself. Redshift, Snowflake, BigQuery,
+PostgreSQL, MySQL and SQLite take rows; DuckDB takes rows and reads files that nobody decoded by itself. Redshift, Snowflake, BigQuery,
 Databricks and Spark take files only: leave decode out, and the warehouse reads the bucket. No key ever stands in a script:
 what may read the bucket is said by --iam-role, --storage-integration, --connection, or is set up in the engine.`,
   examples: [
