@@ -1,16 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import sqlite3, { type Database } from 'node-sqlite3-wasm';
 import { scratch } from './scratch.ts';
-
-interface Database {
-  exec(sql: string): void;
-  all(sql: string): Record<string, unknown>[];
-  close(): void;
-}
-const { Database } = createRequire(import.meta.url)('node-sqlite3-wasm') as {
-  Database: new (path: string) => Database;
-};
 
 /** Why tests with the `sqlite3` command are skipped; false where it is installed. */
 export const sqliteMissing: string | false =
@@ -20,7 +11,7 @@ export const sqliteMissing: string | false =
 export const sqliteFile = (): string => join(scratch('sqlite'), 'wh.sqlite');
 
 function using<T>(path: string, how: (database: Database) => T): T {
-  const database = new Database(path);
+  const database = new sqlite3.Database(path);
   try {
     return how(database);
   } finally {
