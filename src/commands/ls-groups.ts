@@ -17,6 +17,7 @@ const flags = {
     'CURSOR|@TARGET|@FILE',
     'only later groups: 1007 or POD1=1007,POD2=55, or what a target or the lines of `brigade state` say',
   ),
+  stateSchema: text('NAME', 'the schema that the state of --after @TARGET is in (load --schema)'),
   until: text('CURSOR', 'only groups up to this one, itself included'),
   tables: list('GLOB,…', 'only files of these tables; * for any text, in any case'),
   scope: text('GLOB,…', 'only these scopes (a POD, an integration/table)'),

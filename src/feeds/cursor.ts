@@ -42,6 +42,8 @@ interface CursorSource {
   readonly source: string;
   /** As `--tables` names them; undefined: all. */
   readonly tables?: readonly string[];
+  /** The schema that a target's state is in. */
+  readonly stateSchema?: string | undefined;
 }
 
 /**
@@ -56,7 +58,9 @@ export async function readCursors(
   if (after === undefined) return cursorsOf([], source.tables);
   if (!after.startsWith('@')) return cursorsOf(parseCursors(after, 'after'), source.tables);
   const place = after.slice(1);
-  const lines = isTarget(place) ? await targetState(place, context) : await stateLines(place);
+  const lines = isTarget(place)
+    ? await targetState(place, source.stateSchema, context)
+    : await stateLines(place);
   const ours = lines.filter(
     (line) => (line.feed ?? source.feed) === source.feed && (line.source ?? source.source) === source.source,
   );
@@ -121,9 +125,13 @@ function isTarget(place: string): boolean {
   return /^(env|file):/i.test(place) || /\.duckdb$/i.test(place) || /^[a-z][a-z0-9+.-]*:/i.test(place);
 }
 
-async function targetState(target: string, context: Context): Promise<readonly Cursor[]> {
+async function targetState(
+  target: string,
+  schema: string | undefined,
+  context: Context,
+): Promise<readonly Cursor[]> {
   const { readState } = await import('../targets/index.ts');
-  return readState(target, context);
+  return readState(target, context, schema === undefined ? {} : { schema });
 }
 
 async function stateLines(path: string): Promise<readonly Cursor[]> {

@@ -20,6 +20,8 @@ export interface ListGroupsOptions extends StoreOptions {
   readonly feed: string;
   readonly name?: string;
   readonly after?: string;
+  /** The schema of the target that `after` names with `@`. */
+  readonly stateSchema?: string;
   readonly until?: string;
   readonly tables?: readonly string[];
   readonly scope?: string;

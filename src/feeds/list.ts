@@ -45,7 +45,12 @@ export function listGroups(url: string, options: ListGroupsOptions): Source {
     const store = openStore(options, context);
     const cursor = await readCursors(
       options.after,
-      { feed: feed.name, source, ...(options.tables === undefined ? {} : { tables: options.tables }) },
+      {
+        feed: feed.name,
+        source,
+        stateSchema: options.stateSchema,
+        ...(options.tables === undefined ? {} : { tables: options.tables }),
+      },
       context,
     );
     const scopes = new Set<string>();
