@@ -39,6 +39,10 @@ export async function* writeWire(
       }
     }
     if (held !== '') yield encoder.encode(held);
+  } catch (error) {
+    // What was said before the failure is said, however soon it came.
+    if (held !== '') yield encoder.encode(held);
+    throw error;
   } finally {
     await input.return?.();
   }
