@@ -1,4 +1,7 @@
-/** `npm run bench [-- --runs 5 --scale 1 --only TEXT]`: every job and its peers, alternating, into docs/benchmarks.md. */
+/**
+ * `npm run bench [-- --runs 5 --scale 1 --only TEXT,… --out FILE]`: every job (or those with one of the texts in their names) and
+ * its peers, alternating, into docs/benchmarks.md, which always is of one run.
+ */
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -6,7 +9,7 @@ import { cpus, release, totalmem } from 'node:os';
 import { delimiter } from 'node:path';
 import { parseArgs } from 'node:util';
 import { DATA } from './inputs.ts';
-import { type Job, jobs, type Peer } from './jobs.ts';
+import { type Commands, jobs, type Peer } from './jobs.ts';
 import { type Measurement, measure, median } from './measure.ts';
 
 const { values } = parseArgs({
@@ -41,10 +44,10 @@ const summary = (runs: readonly Measurement[]): Result => ({
 });
 
 // Ours and the peers take turns, so that a machine that grows hot or busy does so for all of them.
-async function measureJob(job: Job, runs: number): Promise<string[]> {
+async function measureJob(job: Commands & { readonly name: string }, runs: number): Promise<string[]> {
   const peers = job.peers.filter((peer) => peer.needs === undefined || installed(peer.needs));
   const missing = job.peers.filter((peer) => !peers.includes(peer));
-  if (job.agree !== undefined) checkAgreement(job);
+  if (job.agree !== undefined) checkAgreement(job.name, job.agree);
   const mine: Measurement[] = [];
   const theirs = new Map<Peer, Measurement[]>(peers.map((peer) => [peer, []]));
   for (let run = 0; run < runs; run++) {
@@ -89,7 +92,7 @@ async function measureJob(job: Job, runs: number): Promise<string[]> {
 }
 
 // What is asked of ours by itself.
-function ownBars({ secondsAtMost, megabytesPerSecond, output }: Job, { seconds }: Result): string[] {
+function ownBars({ secondsAtMost, megabytesPerSecond, output }: Commands, { seconds }: Result): string[] {
   if (secondsAtMost !== undefined) {
     const { must, aim } = secondsAtMost;
     return [
@@ -107,8 +110,8 @@ function ownBars({ secondsAtMost, megabytesPerSecond, output }: Job, { seconds }
   ];
 }
 
-function checkAgreement(job: Job): void {
-  const [ours, theirs] = job.agree!.map((command) =>
+function checkAgreement(name: string, agree: readonly [string, string]): void {
+  const [ours, theirs] = agree.map((command) =>
     execFileSync('bash', ['-c', command], {
       cwd: DATA,
       env,
@@ -116,7 +119,7 @@ function checkAgreement(job: Job): void {
       stdio: ['ignore', 'pipe', 'ignore'],
     }),
   );
-  if (ours !== theirs) throw new Error(`${job.name}: the outputs differ:\n${job.agree!.join('\n')}`);
+  if (ours !== theirs) throw new Error(`${name}: the outputs differ:\n${agree.join('\n')}`);
 }
 
 const versionOf = (name: string) =>
@@ -132,8 +135,13 @@ execFileSync('bash', [
   '-c',
   `mkdir -p ${bin} && for f in ${root}bin/*.js; do ln -sf $f ${bin}$(basename $f .js); done`,
 ]);
-const table = await jobs(Number(values.scale));
-for (const job of table) if (job.name.includes(values.only)) sections.push(...(await measureJob(job, runs)));
+const wanted = values.only.split(',').map((text) => text.trim());
+for (const { name, prepare } of jobs(Number(values.scale))) {
+  if (!wanted.some((text) => name.includes(text))) continue;
+  const start = performance.now();
+  sections.push(...(await measureJob({ name, ...(await prepare()) }, runs)));
+  console.error(`  took ${((performance.now() - start) / 1000).toFixed(0)} s in all`);
+}
 const packages = [
   '@duckdb/node-api',
   'csv-parse',

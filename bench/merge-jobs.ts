@@ -1,12 +1,13 @@
 /** Jobs that end in a database or a script. Those on PostgreSQL run on a server of the bench's own. */
 
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { postgresServer, query } from '../test/support/postgres.ts';
-import { DATA, events, once } from './inputs.ts';
+import { DATA, once } from './inputs.ts';
 import type { Job } from './jobs.ts';
-import { duckdbByHand, postgresByHand, zenotiDrop } from './zenoti.ts';
+import { duckdbByHand, postgresByHand, type ZenotiDrop, zenotiDrop } from './zenoti.ts';
 
 const PEERS = new URL('peers/', import.meta.url).pathname;
 const PLANNED_FILES = 10_000;
@@ -17,162 +18,212 @@ const READS: Readonly<Record<string, string>> = {
   bigquery: '--connection bench',
 };
 
-export async function mergeJobs(scale: number, csv: string, jsonl: string): Promise<readonly Job[]> {
+/** Files that the jobs of decode have too. */
+interface Inputs {
+  readonly scale: number;
+  csv(): Promise<string>;
+  jsonl(): Promise<string>;
+  avro(): Promise<string>;
+}
+
+export function mergeJobs({ scale, csv, jsonl, avro }: Inputs): readonly Job[] {
   const rows = Math.round(1_000_000 * scale);
-  const drop = await zenotiDrop(rows, 20);
-  const list = `ls-groups ${drop.folder} --feed zenoti --settle 0 | read-manifest --catalog ${drop.catalog}`;
+  const group = () => zenotiDrop(rows, 20);
   const input = `${rows} rows × 17 in 20 tables, one Zenoti group`;
+  const listOf = ({ folder, catalog }: ZenotiDrop) =>
+    `ls-groups ${folder} --feed zenoti --settle 0 | read-manifest --catalog ${catalog}`;
   const database = (name: string) => join(DATA, `${name}.duckdb`);
   const fresh = (name: string) => async () => {
     for (const ending of ['', '.wal']) rmSync(database(name) + ending, { force: true });
   };
-  const byHand = join(DATA, 'by-hand.json');
-  writeFileSync(byHand, JSON.stringify(duckdbByHand(drop)));
-  const handScript = join(DATA, 'by-hand.psql');
-  writeFileSync(handScript, postgresByHand(drop));
-  const postgres = await (await postgresServer()).database();
-  const emptied = async () => {
+  const written = (name: string, text: string): string => {
+    const path = join(DATA, name);
+    writeFileSync(path, text);
+    return path;
+  };
+  const emptied = (postgres: string) => async () => {
     await query(postgres, 'DROP SCHEMA public CASCADE; CREATE SCHEMA public');
   };
-  const wire = await once(`zenoti-${rows}.wire`, async (path) => {
-    const { execFileSync } = await import('node:child_process');
-    execFileSync('bash', ['-o', 'pipefail', '-c', `${list} | decode > ${path}`], { env: benchEnv() });
-  });
-  const avro = await events(Math.round(600_000 * scale));
-  const planned = await manyFiles();
-  const plan = `ls-groups ${planned.folder} --feed zenoti --settle 0 | read-manifest --catalog ${planned.catalog}`;
   return [
     {
       name: 'Zenoti group → DuckDB, files only',
-      input,
-      ours: `brigade run '${list} | load ${database('ours')}'`,
-      reset: fresh('ours'),
-      peers: [
-        {
-          name: 'SQL by hand (read_csv into a typed stage, merge)',
-          command: `node ${PEERS}duckdb-file.mjs ${database('hand')} ${byHand}`,
-          reset: fresh('hand'),
-          must: 0.87,
-          aim: 1,
-        },
-      ],
+      async prepare() {
+        const drop = await group();
+        const byHand = written('by-hand.json', JSON.stringify(duckdbByHand(drop)));
+        return {
+          input,
+          ours: `brigade run '${listOf(drop)} | load ${database('ours')}'`,
+          reset: fresh('ours'),
+          peers: [
+            {
+              name: 'SQL by hand (read_csv into a typed stage, merge)',
+              command: `node ${PEERS}duckdb-file.mjs ${database('hand')} ${byHand}`,
+              reset: fresh('hand'),
+              must: 0.87,
+              aim: 1,
+            },
+          ],
+        };
+      },
     },
     {
       name: 'Zenoti group → PostgreSQL',
-      input,
-      ours: `brigade run '${list} | decode | dedupe | load ${postgres}' 2> /dev/null`,
-      reset: emptied,
-      peers: [
-        {
-          name: 'psql \\copy and the merge by hand',
-          command: `psql -X -q -f ${handScript} ${postgres}`,
-          needs: 'psql',
-          reset: emptied,
-          must: 0.77,
-          aim: 0.91,
-        },
-      ],
+      async prepare() {
+        const drop = await group();
+        const postgres = await server();
+        const reset = emptied(postgres);
+        const byHand = written('by-hand.psql', postgresByHand(drop));
+        return {
+          input,
+          ours: `brigade run '${listOf(drop)} | decode | dedupe | load ${postgres}' 2> /dev/null`,
+          reset,
+          peers: [
+            {
+              name: 'psql \\copy and the merge by hand',
+              command: `psql -X -q -f ${byHand} ${postgres}`,
+              needs: 'psql',
+              reset,
+              must: 0.77,
+              aim: 0.91,
+            },
+          ],
+        };
+      },
     },
     {
       name: 'to-sql, rows → postgres script',
-      input: `${input}, as the wire`,
-      ours: `to-sql --dialect postgres < ${wire} > /dev/null`,
-      output: `to-sql --dialect postgres < ${wire}`,
-      megabytesPerSecond: { must: 150, aim: 400 },
-      peers: [],
+      async prepare() {
+        const drop = await group();
+        const wire = await once(`zenoti-${rows}.wire`, (path) => {
+          const command = `${listOf(drop)} | decode > ${path}`;
+          execFileSync('bash', ['-o', 'pipefail', '-c', command], { env: benchEnv() });
+        });
+        return {
+          input: `${input}, as the wire`,
+          ours: `to-sql --dialect postgres < ${wire} > /dev/null`,
+          output: `to-sql --dialect postgres < ${wire}`,
+          megabytesPerSecond: { must: 150, aim: 400 },
+          peers: [],
+        };
+      },
     },
     {
       name: 'run against a pipe of processes: decode, dedupe, to-sql',
-      input,
-      ours: `brigade run '${list} | decode | dedupe | to-sql --dialect postgres' > /dev/null`,
-      peers: [
-        {
-          name: 'the same commands as processes',
-          command: `${list} | decode | dedupe | to-sql --dialect postgres > /dev/null`,
-          must: 2,
-          aim: 5,
-        },
-      ],
+      async prepare() {
+        const pipeline = `${listOf(await group())} | decode | dedupe | to-sql --dialect postgres`;
+        return {
+          input,
+          ours: `brigade run '${pipeline}' > /dev/null`,
+          peers: [
+            { name: 'the same commands as processes', command: `${pipeline} > /dev/null`, must: 2, aim: 5 },
+          ],
+        };
+      },
     },
     ...['duckdb', 'redshift', 'snowflake', 'bigquery', 'databricks', 'spark'].map((dialect) => ({
       name: `planning ${PLANNED_FILES} files for ${dialect}`,
-      input: `${PLANNED_FILES} files of 100 tables in 10 groups`,
-      // Warehouses read buckets only; which bucket does not matter to a plan.
-      ours: `${plan} | sed s,file://${planned.folder},s3://bench, | to-sql --dialect ${dialect} ${READS[dialect] ?? ''} > /dev/null`,
-      secondsAtMost: { must: 2, aim: 0.5 },
-      peers: [],
+      async prepare() {
+        const { folder, catalog } = await manyFiles();
+        const plan = `ls-groups ${folder} --feed zenoti --settle 0 | read-manifest --catalog ${catalog}`;
+        return {
+          input: `${PLANNED_FILES} files of 100 tables in 10 groups`,
+          // Warehouses read buckets only; which bucket does not matter to a plan.
+          ours: `${plan} | sed s,file://${folder},s3://bench, | to-sql --dialect ${dialect} ${READS[dialect] ?? ''} > /dev/null`,
+          secondsAtMost: { must: 2, aim: 0.5 },
+          peers: [],
+        };
+      },
     })),
-    ...(
-      [
-        ['CSV', csv],
-        ['JSONL', jsonl],
-        ['Avro', avro],
-      ] as const
-    ).map(([format, file]) => ({
+    ...Object.entries({ CSV: csv, JSONL: jsonl, Avro: avro }).map(([format, file]) => ({
       name: `first line of ${format}`,
-      input: 'decode FILE | head -1',
-      ours: `decode ${file} | head -1 > /dev/null`,
-      peers: [{ name: 'node -e 0', command: 'node -e 0', must: 0.67, aim: 0.77 }],
+      prepare: async () => ({
+        input: 'decode FILE | head -1',
+        ours: `decode ${await file()} | head -1 > /dev/null`,
+        peers: [{ name: 'node -e 0', command: 'node -e 0', must: 0.67, aim: 0.77 }],
+      }),
     })),
-    ...(await growth(scale, postgres)),
+    ...growth(scale),
   ];
 }
 
+let started: Promise<string> | undefined;
+
+/** The bench's PostgreSQL, started by the first job that needs one. */
+function server(): Promise<string> {
+  started ??= postgresServer().then(({ database }) => database());
+  return started;
+}
+
 /** A 1 % update of a table costs what the update costs: the same one of a table a tenth the size takes the same time. */
-async function growth(scale: number, postgres: string): Promise<readonly Job[]> {
+function growth(scale: number): readonly Job[] {
   const large = Math.round(10_000_000 * scale);
   const sizes = [large, large / 10];
-  const file = await once(`update-${large}.jsonl`, (path) => {
-    // Keys that both tables have, spread over each of them.
-    const lines = Array.from({ length: large / 100 }, (_, i) => `{"id":${i * 10},"name":"changed ${i}"}\n`);
-    writeFileSync(path, lines.join(''));
-  });
-  const catalog = await once('catalog-growth.json', (path) =>
-    writeFileSync(
-      path,
-      JSON.stringify({
-        tables: { 'grown*': { key: ['id'], merge: 'upsert', columns: { id: 'bigint', name: 'text' } } },
-      }),
-    ),
-  );
-  const path = join(DATA, `growth-${large}.duckdb`);
-  await once(`growth-${large}.duckdb`, async (part) => {
-    const instance = await DuckDBInstance.create(part);
-    const connection = await instance.connect();
-    for (const size of sizes)
-      await connection.run(
-        `CREATE TABLE grown${size} AS SELECT i::BIGINT AS id, 'name ' || i AS name FROM range(${size}) r(i)`,
-      );
-    connection.closeSync();
-    instance.closeSync();
-  });
-  // The jobs before empty the schema, so that these have one of their own.
-  await query(postgres, 'CREATE SCHEMA IF NOT EXISTS growth');
-  for (const size of sizes) {
-    const table = `growth.grown${size}`;
-    await query(
-      postgres,
-      `CREATE TABLE ${table} AS SELECT i::bigint AS id, 'name ' || i AS name FROM generate_series(0, ${size - 1}) i`,
+
+  async function changes(): Promise<{ file: string; catalog: string }> {
+    const file = await once(`update-${large}.jsonl`, (path) => {
+      // Keys that both tables have, spread over each of them.
+      const lines = Array.from({ length: large / 100 }, (_, i) => `{"id":${i * 10},"name":"changed ${i}"}\n`);
+      writeFileSync(path, lines.join(''));
+    });
+    const catalog = await once('catalog-growth.json', (path) =>
+      writeFileSync(
+        path,
+        JSON.stringify({
+          tables: { 'grown*': { key: ['id'], merge: 'upsert', columns: { id: 'bigint', name: 'text' } } },
+        }),
+      ),
     );
-    await query(postgres, `CREATE INDEX ON ${table} (id)`);
-    await query(postgres, `ANALYZE ${table}`);
+    return { file, catalog };
   }
-  const update = (size: number, target: string) =>
-    `brigade run 'decode ${file} --table grown${size} --catalog ${catalog} | load ${target} --catalog ${catalog}' 2> /dev/null`;
-  return [['DuckDB', path] as const, ['PostgreSQL', `${postgres} --schema growth`] as const].map(
-    ([engine, target]) => ({
-      name: `an update of ${large / 100} rows on ${engine}`,
-      input: `a table of ${large} rows, its key indexed where the engine needs that`,
-      ours: update(large, target),
-      peers: [
-        {
-          name: `the same update, a table of ${large / 10} rows`,
-          command: update(large / 10, target),
-          must: 0.5,
-        },
-      ],
-    }),
-  );
+
+  const duckdb = () =>
+    once(`growth-${large}.duckdb`, async (part) => {
+      const instance = await DuckDBInstance.create(part);
+      const connection = await instance.connect();
+      for (const size of sizes)
+        await connection.run(
+          `CREATE TABLE grown${size} AS SELECT i::BIGINT AS id, 'name ' || i AS name FROM range(${size}) r(i)`,
+        );
+      connection.closeSync();
+      instance.closeSync();
+    });
+
+  // The jobs before empty the schema, so that these have one of their own.
+  async function postgres(): Promise<string> {
+    const url = await server();
+    await query(url, 'CREATE SCHEMA IF NOT EXISTS growth');
+    for (const size of sizes) {
+      const table = `growth.grown${size}`;
+      await query(
+        url,
+        `CREATE TABLE ${table} AS SELECT i::bigint AS id, 'name ' || i AS name FROM generate_series(0, ${size - 1}) i`,
+      );
+      await query(url, `CREATE INDEX ON ${table} (id)`);
+      await query(url, `ANALYZE ${table}`);
+    }
+    return `${url} --schema growth`;
+  }
+
+  return Object.entries({ DuckDB: duckdb, PostgreSQL: postgres }).map(([engine, makeTarget]) => ({
+    name: `an update of ${large / 100} rows on ${engine}`,
+    async prepare() {
+      const { file, catalog } = await changes();
+      const target = await makeTarget();
+      const update = (size: number) =>
+        `brigade run 'decode ${file} --table grown${size} --catalog ${catalog} | load ${target} --catalog ${catalog}' 2> /dev/null`;
+      return {
+        input: `a table of ${large} rows, its key indexed where the engine needs that`,
+        ours: update(large),
+        peers: [
+          {
+            name: `the same update, a table of ${large / 10} rows`,
+            command: update(large / 10),
+            must: 0.5,
+          },
+        ],
+      };
+    },
+  }));
 }
 
 const benchEnv = () => ({ ...process.env, PATH: `${join(DATA, 'bin')}:${process.env['PATH']}` });
