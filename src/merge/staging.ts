@@ -18,7 +18,6 @@ import {
   stageColumn,
   stageType,
 } from './staged.ts';
-import type { Unit } from './unit.ts';
 
 // Room for the rows of files that an engine reads by itself, in the numbering of rows.
 const FILE_ROWS = 1e12;
@@ -37,7 +36,7 @@ export interface Staging {
   add(table: StagedTable, run: Run, batch: string): Promise<void>;
   /** Has the engine read the files that nobody decoded. `lineOf`: what is known of a table. */
   addFiles(
-    unit: Unit,
+    files: readonly FileLine[],
     feed: string | undefined,
     tableOf: (name: string) => StagedTable | undefined,
   ): Promise<void>;
@@ -107,8 +106,8 @@ export function createStaging(engine: Engine, nameCase: NameCase): Staging {
       table.rows += run.count;
       table.batches.add(batch);
     },
-    async addFiles(unit, feed, tableOf) {
-      for (const { name, batch, files } of alike([...unit.undecoded.values()])) {
+    async addFiles(undecoded, feed, tableOf) {
+      for (const { name, batch, files } of alike(undecoded)) {
         const table = tableOf(name);
         if (table?.line.columns === undefined) {
           const how =

@@ -1,7 +1,8 @@
 /** What is applied as one: a group, or a loose body. Gathers what the wire says of it until its end. */
 
 import type { Dialect } from '../dialects/dialect.ts';
-import type { EofLine, FileLine, GroupLine, RejectLine, TableLine } from '../wire/types.ts';
+import type { EofLine, FeedLine, FileLine, GroupLine, RejectLine, TableLine } from '../wire/types.ts';
+import type { Place } from './names.ts';
 import type { MergeOptions } from './options.ts';
 import type { Lineage, StagedTable } from './staged.ts';
 
@@ -45,6 +46,11 @@ export function newUnit(group: GroupLine | undefined, nowMs: number, lineage?: L
 /** What messages call a unit. */
 export function unitName({ group }: Pick<Unit, 'group'>): string {
   return group === undefined ? 'loose rows' : `${group.feed} ${group.scope} ${group.group}`;
+}
+
+/** Where a unit stands in its stream. */
+export function placeOf(group: GroupLine | undefined, feed: FeedLine | undefined): Place {
+  return { feed: feed?.feed ?? group?.feed, source: feed?.source, scope: group?.scope };
 }
 
 /** What is to be kept of where a unit's rows came from. */
@@ -111,4 +117,9 @@ export function stagedTable(unit: Unit, line: TableLine, target: string, dialect
   }
   table.line = line;
   return table;
+}
+
+/** Takes the columns that a table line speaks of into account. */
+export function promise(table: StagedTable, line: TableLine): void {
+  for (const column of line.columns ?? []) table.promised.set(column.name, column);
 }
