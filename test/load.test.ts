@@ -597,7 +597,7 @@ for (const name of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
       const other = { ...user, key: ['id', 'name'] };
       await rejects(
         into(stream([{ group: '2', after: '1', chunks: [rows(other, { id: 1, name: 'a' })] }])),
-        /^table users: expected the merge used so far, upsert by id, found upsert by id,name: .*brigade reload$/,
+        /^table users: expected the merge used so far, upsert by id, found upsert by id,name; .*load the table anew \(docs\/merging\.md\)$/,
       );
     });
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import type { LoadOptions } from '../src/commands/load.ts';
-import type { Chunk } from '../src/wire/types.ts';
+import type { Chunk, TableLine } from '../src/wire/types.ts';
 import {
   groups,
   hasPsql,
@@ -35,8 +36,15 @@ for (const name of ['duckdb', 'postgres'] as const) {
         const { code, stderr } = await runScript(target, text);
         assert.equal(code, 0, stderr);
       };
-      const select = (sql: string) => target.select(sql.replaceAll('@', `"${schema}".`));
-      return { into, byScript, select, target, schema };
+      const tryScript = async (list: readonly TestGroup[], options: LoadOptions = {}) => {
+        const { text } = await script(stream(list), { dialect: name, schema, ...options });
+        const { code, stderr } = await runScript(target, text);
+        return code === 0 ? '' : stderr;
+      };
+      const here = (sql: string) => sql.replaceAll('@', `"${schema}".`);
+      const select = (sql: string) => target.select(here(sql));
+      const run = (sql: string) => target.run(here(sql));
+      return { into, byScript, tryScript, select, run, target, schema };
     };
 
     test('rows whose delete flag is NULL count as not deleted, and are counted', async () => {
@@ -127,17 +135,99 @@ for (const name of ['duckdb', 'postgres'] as const) {
       assert.deepEqual(await select('SELECT id, seq FROM @t'), [['1', '7']]);
     });
 
-    test('a changed mode stops and names brigade reload', async () => {
-      const { into, select } = await fresh();
-      await into(groups([rows(user, { id: 1, name: 'a' })]));
+    test('a changed mode stops, and what the documentation says of loading a table anew lets it in', async () => {
+      const { into, select, run } = await fresh();
+      const other = table('others', 'id int, name text', { key: ['id'], merge: 'upsert' });
+      const both = (line: typeof user) =>
+        groups(
+          [rows(line, { id: 1, name: 'a' }), rows(other, { id: 1, name: 'a' })],
+          [rows(line, { id: 1, name: 'b' })],
+        );
+      await into(both(user));
       const { key: _, ...rest } = user;
+      const log = { ...rest, merge: 'append' } as const;
       await assert.rejects(
-        into([at('2', '1', rows({ ...rest, merge: 'append' }, { id: 1, name: 'b' }))]),
-        /^UserError: table users: expected the merge used so far, upsert by id, found append by : a changed catalog needs brigade reload$/,
+        into([at('3', '2', rows(log, { id: 1, name: 'c' }))]),
+        /^UserError: table users: expected the merge used so far, upsert by id, found append by ; to have it merged in another way, load the table anew \(docs\/merging\.md\)$/,
       );
-      assert.deepEqual(await select('SELECT merge_mode, merge_key FROM @brigade_table'), [['upsert', 'id']]);
-      assert.deepEqual(await select('SELECT name FROM @users'), [['a']]);
+      assert.deepEqual(
+        await select(`SELECT merge_mode, merge_key FROM @brigade_table WHERE target = 'users'`),
+        [['upsert', 'id']],
+      );
+      assert.deepEqual(await select('SELECT name FROM @users'), [['b']]);
+
+      const recipe = /## Loading a table anew.*?```sql\n(.*?)```/s.exec(
+        readFileSync('docs/merging.md', 'utf8'),
+      )![1]!;
+      for (const statement of recipe.split(';\n').filter((text) => text !== ''))
+        await run(statement.replace(/(DROP TABLE|FROM) /, '$1 @').replace(`'zenoti:s3://acme'`, `'test'`));
+      const chosen = [...both(log), at('3', '2', rows(log, { id: 1, name: 'c' }))].map((group) => ({
+        ...group,
+        tables: ['users'],
+      }));
+      await into(chosen, { allowGap: true });
+      assert.deepEqual(await select('SELECT name FROM @users ORDER BY name'), [['a'], ['b'], ['c']]);
+      assert.deepEqual(await select('SELECT count(*) FROM @others'), [['1']]);
+      assert.equal((await into(chosen))[0], 'zenoti POD1 1: applied before, nothing changed');
     });
+
+    for (const way of ['load', 'script'] as const) {
+      test(`a late group never undoes what a newer one brought, by ${way}`, {
+        skip: way === 'script' && name === 'postgres' && !hasPsql && 'no psql here',
+      }, async () => {
+        const { into, select, tryScript } = await fresh();
+        const apply = async (list: readonly TestGroup[], options: LoadOptions = {}): Promise<string> => {
+          if (way === 'script') return tryScript(list, options);
+          return into(list, options).then(
+            () => '',
+            (error) => String(error),
+          );
+        };
+        const columnText = 'id int, rev int, gone int, name text';
+        const line = (each: string, rest: Partial<TableLine>) =>
+          table(each, columnText, { key: ['id'], ...rest });
+        const unsafe = [
+          line('facts', { merge: 'delete-insert', delete_flag: 'gone' }),
+          line('dims', { merge: 'upsert' }),
+        ];
+        const safe = [
+          line('ordered', { merge: 'upsert', order: ['rev'] }),
+          line('log', { merge: 'append' }),
+          line('versions', { merge: 'scd2', order: ['rev'] }),
+        ];
+        const of = (lines: readonly TableLine[], rev: number, name: string) =>
+          lines.map((each) => rows(each, { id: 1, rev, gone: 0, name }));
+        const all = [...unsafe, ...safe];
+        assert.equal(await apply([at('1', null, ...of(all, 1, 'first'))]), '');
+        assert.equal(await apply([at('3', '2', ...of(all, 3, 'third'))], { allowGap: true }), '');
+        for (const each of unsafe) {
+          const why = each.merge === 'upsert' ? 'upsert without an order' : 'delete-insert';
+          for (const allowGap of [false, true]) {
+            const message = await apply([at('2', '3', ...of([each, ...safe], 2, 'late'))], { allowGap });
+            assert.ok(
+              message.includes(
+                `group zenoti POD1 2: table ${each.table}: expected a group after 3, found an older one, whose rows would undo newer ones (merge ${why}); list without --lookback to leave it out, or load the table anew (docs/merging.md)`,
+              ),
+              message,
+            );
+          }
+        }
+        assert.deepEqual(await select(`SELECT count(*) FROM @brigade_ledger WHERE group_id = '2'`), [['0']]);
+        assert.equal(await apply([at('2', '3', ...of(safe, 2, 'late'))]), '');
+        for (const each of ['facts', 'dims', 'ordered'])
+          assert.deepEqual(await select(`SELECT name FROM @${each}`), [['third']]);
+        for (const each of ['log', 'versions'])
+          assert.deepEqual(await select(`SELECT name FROM @${each} ORDER BY rev`), [
+            ['first'],
+            ['late'],
+            ['third'],
+          ]);
+        // A table that no newer group brought, and groups that were applied, are not late.
+        assert.equal(await apply([at('2', '3', ...of([line('news', { merge: 'upsert' })], 2, 'late'))]), '');
+        assert.equal(await apply([at('1', null, ...of(all, 1, 'first'))]), '');
+        assert.deepEqual(await select('SELECT name FROM @facts'), [['third']]);
+      });
+    }
 
     test('a script clears the subtables that a group does not mention', {
       skip: name === 'duckdb' ? 'DuckDB cannot go over tables' : !hasPsql && 'no psql here',

@@ -115,6 +115,29 @@ for (const dialect of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
       assert.deepEqual(await target.select('SELECT count(*) FROM users'), [['2']]);
     });
 
+    test('a late group fails where its rows would undo newer ones', async () => {
+      const target = await make();
+      const fact = table('facts', 'id int, gone int', {
+        key: ['id'],
+        merge: 'delete-insert',
+        delete_flag: 'gone',
+      });
+      const at = async (group: string, after: string | null, gone: number) => {
+        const list = [{ group, after, chunks: [rows(fact, { id: 1, gone })] }];
+        return runScript(target, await whole(stream(list), { allowGap: true }));
+      };
+      assert.equal((await at('1', null, 0)).code, 0);
+      assert.equal((await at('10', '9', 1)).code, 0);
+      const late = await at('9', '10', 0);
+      assert.notEqual(late.code, 0);
+      assert.match(
+        late.stderr,
+        /group zenoti POD1 9: table facts: expected a group after 10, found an older one/,
+      );
+      assert.deepEqual(await target.select('SELECT id FROM facts'), []);
+      assert.equal((await at('11', '10', 0)).code, 0);
+    });
+
     test('when the input breaks off, the script makes its client fail and keeps only the groups before', async () => {
       const list = groups(
         [rows(user, { id: 1, name: 'a' })],

@@ -5,9 +5,10 @@ import type { CommitLine, DdlLine, FeedLine, TableLine } from '../wire/types.ts'
 import { applyTables, prepareTables } from './apply-tables.ts';
 import { checkCounts, checkKeys } from './checks.ts';
 import { dropStage } from './forms.ts';
+import { checkLate, isNewest, isWholeCopy } from './late.ts';
 import { checkCursor, insertDdl, insertLedger, isNew, type LedgerEntry, type LedgerGroup } from './ledger.ts';
 import { targetName } from './names.ts';
-import { isNewest, isWholeCopy, notice, noticeDiscarded } from './notices.ts';
+import { notice, noticeDiscarded } from './notices.ts';
 import { checkSelection, selectionEntries } from './selection.ts';
 import type { Session } from './session.ts';
 import type { StagedTable } from './staged.ts';
@@ -71,13 +72,16 @@ export async function applyUnit(delivery: Delivery, staging: Staging, session: S
           name: flagOf(table.n),
           condition: [
             isNew(group, table.name, own, dialect),
-            ...(isWholeCopy(table) ? [isNewest(group, table.name, own, engine)] : []),
+            ...(isWholeCopy(table) ? [isNewest(group, table.name, own, dialect)] : []),
           ].join(' AND '),
         })),
       ]);
     },
     prepare: () => prepareTables(work),
     work: async (prepared) => {
+      if (group !== undefined) {
+        for (const check of checkLate(group, prepared, own, dialect)) await engine.run(check);
+      }
       noticeDiscarded(prepared, session.discarded, context.warn);
       await notice({ engine, own, group, prepared, warn: context.warn });
       const entries = await applyTables(work, prepared);

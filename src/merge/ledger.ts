@@ -7,7 +7,7 @@ import { type Naming, qualified } from './names.ts';
 import type { OwnTables } from './statement.ts';
 import { ORDER_TEXTS } from './tombstone.ts';
 
-/** Names of our tables; `brigade forget` removes them. */
+/** Names of our tables. */
 export const LEDGER = 'brigade_ledger';
 const TABLES = 'brigade_table';
 const DDL = 'brigade_ddl';
@@ -173,7 +173,7 @@ export function rememberTable(entry: TableEntry, own: OwnTables, dialect: Dialec
   const before = `coalesce(merge_mode, '') || ' by ' || coalesce(merge_key, '')`;
   return [
     dialect.check(
-      `SELECT ${quote(`table ${entry.table}: expected the merge used so far, `)} || ${before} || ${quote(`, found ${entry.mode} by ${key}: a changed catalog needs brigade reload`)} FROM ${own.table} WHERE ${is} AND (coalesce(merge_mode, '') <> ${quote(entry.mode)} OR coalesce(merge_key, '') <> ${quote(key)})`,
+      `SELECT ${quote(`table ${entry.table}: expected the merge used so far, `)} || ${before} || ${quote(`, found ${entry.mode} by ${key}; to have it merged in another way, load the table anew (docs/merging.md)`)} FROM ${own.table} WHERE ${is} AND (coalesce(merge_mode, '') <> ${quote(entry.mode)} OR coalesce(merge_key, '') <> ${quote(key)})`,
     ),
     `INSERT INTO ${own.table} (target, table_name, source, merge_key, merge_mode, parent) SELECT ${quote(entry.target)}, ${quote(entry.table)}, ${quote(entry.source)}, ${quote(key)}, ${quote(entry.mode)}, ${entry.parent === undefined ? 'NULL' : quote(entry.parent)} FROM ${ONE_ROW} WHERE NOT EXISTS (SELECT 1 FROM ${own.table} WHERE ${is})`,
   ];

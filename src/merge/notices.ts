@@ -2,26 +2,10 @@
 
 import type { Prepared } from './apply-tables.ts';
 import type { Engine } from './engine.ts';
+import { isWholeCopy, newer } from './late.ts';
 import { type LedgerGroup, scopeIs } from './ledger.ts';
 import { modeOf } from './plan.ts';
-import { since } from './selection.ts';
-import type { StagedTable } from './staged.ts';
 import type { OwnTables } from './statement.ts';
-
-/** Whether the rows of this unit are the whole table. */
-export function isWholeCopy(table: StagedTable): boolean {
-  return table.line.full === true || modeOf(table) === 'replace';
-}
-
-/** Whether no newer group brought the table already: a whole copy that comes late must not replace what is newer. */
-export function isNewest(group: LedgerGroup, table: string, own: OwnTables, engine: Engine): string {
-  return `NOT EXISTS (SELECT 1 ${newer(group, [table], own, engine)})`;
-}
-
-function newer(group: LedgerGroup, tables: readonly string[], own: OwnTables, { dialect }: Engine): string {
-  const names = tables.map((name) => dialect.literal(name)).join(', ');
-  return `FROM ${own.ledger} WHERE ${scopeIs(group, dialect)} AND table_name IN (${names}) AND ${since(group.group, false, dialect)}`;
-}
 
 /** Tells, once a stream, of columns that the contract has left out. */
 export function noticeDiscarded(
@@ -69,7 +53,7 @@ async function noticeListing(noticed: Noticed): Promise<ReadonlySet<string> | un
   const isSame = rows.some((row) => row['digest'] === group.digest);
   if (applied.has('') && !isSame && prepared.every(({ table }) => applied.has(table.name))) {
     warn(
-      `group ${group.feed} ${group.scope} ${group.group} was applied with another listing (late or changed files): what is new in it is not applied; brigade reload brings it in`,
+      `group ${group.feed} ${group.scope} ${group.group} was applied with another listing (late or changed files): what is new in it is not applied; to have that, load its tables anew (docs/merging.md)`,
     );
   }
   return applied;
@@ -80,7 +64,7 @@ async function noticeLateCopies(noticed: Noticed, applied: ReadonlySet<string>):
   const whole = prepared.filter(({ table }) => isWholeCopy(table) && !applied.has(table.name));
   if (group === undefined || whole.length === 0) return;
   const names = whole.map(({ table }) => table.name);
-  const rows = await engine.rows(`SELECT DISTINCT table_name ${newer(group, names, own, engine)}`);
+  const rows = await engine.rows(`SELECT DISTINCT table_name ${newer(group, names, own, engine.dialect)}`);
   for (const row of rows ?? []) {
     warn(
       `group ${group.feed} ${group.scope} ${group.group}: table ${row['table_name']}: a whole copy older than what was applied; left out`,
