@@ -3,7 +3,7 @@ import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { UsageError, UserError } from '../src/errors.ts';
+import { TemporaryError, UsageError, UserError } from '../src/errors.ts';
 import type { ListGroupsOptions } from '../src/feeds/feed.ts';
 import { compareIds } from '../src/feeds/group-id.ts';
 import { feeds } from '../src/feeds/index.ts';
@@ -129,25 +129,29 @@ test('zenoti: groups are numbers, logids are numbers, and tables keep their orde
 
 test('any cursor and end give the groups between them, for any set of ids', async () => {
   const id = fc.nat(1200);
+  const cases = fc
+    .uniqueArray(id, { minLength: 1, maxLength: 12 })
+    .chain((ids) =>
+      fc.tuple(
+        fc.constant(ids),
+        fc.oneof(id, fc.constantFrom(...ids)),
+        fc.oneof(id, fc.constantFrom(...ids)),
+      ),
+    );
   await fc.assert(
-    fc.asyncProperty(
-      fc.uniqueArray(id, { minLength: 1, maxLength: 12 }),
-      id,
-      id,
-      async (ids, after, until) => {
-        const folder = put(
-          scratch('between'),
-          Object.fromEntries(ids.map((group) => [`POD1/${group}/t/1/x.csv`, 'x'])),
-        );
-        const found = await shape(folder, { feed: 'zenoti', after: `POD1=${after}`, until: `${until}` });
-        const wanted = ids.filter((group) => group > after && group <= until).sort((a, b) => a - b);
-        assert.deepEqual(
-          found,
-          wanted.map((group, i) => `POD1 ${group}<${wanted[i - 1] ?? after}: t/1`),
-        );
-        rmSync(folder, { recursive: true });
-      },
-    ),
+    fc.asyncProperty(cases, async ([ids, after, until]) => {
+      const folder = put(
+        scratch('between'),
+        Object.fromEntries(ids.map((group) => [`POD1/${group}/t/1/x.csv`, 'x'])),
+      );
+      const found = await shape(folder, { feed: 'zenoti', after: `POD1=${after}`, until: `${until}` });
+      const wanted = ids.filter((group) => group > after && group <= until).sort((a, b) => a - b);
+      assert.deepEqual(
+        found,
+        wanted.map((group, i) => `POD1 ${group}<${wanted[i - 1] ?? after}: t/1`),
+      );
+      rmSync(folder, { recursive: true });
+    }),
     { numRuns: 40 },
   );
 });
@@ -165,6 +169,44 @@ test('a group is listed when a later one is there, or when nothing has changed f
     'POD1 2<1: t/1 t/1',
   ]);
   assert.deepEqual(await shape(folder, { feed: 'zenoti', until: '1' }), ['POD1 1<null: t/1']);
+});
+
+test('a group settles after the time that its feed takes to deliver one', async () => {
+  const MINUTE = 60e3;
+  const before = (minutes: number) => ({ at: new Date(Date.now() - minutes * MINUTE).toISOString() });
+  for (const [feed, key, minutes] of [
+    ['zenoti', 'POD1/1/t/1/x.csv', 150],
+    ['stitch', 'crm/t/1_1700000000001.csv', 10],
+    ['exports', 'analytics-export/2026-01-28/t/x.csv', 60],
+  ] as const) {
+    const groups = async (age: number) =>
+      (await shape(put(scratch('settled'), { [key]: before(age) }), { feed })).length;
+    assert.deepEqual([await groups(minutes - 1), await groups(minutes + 1)], [0, 1], feed);
+  }
+});
+
+test('a scope ends at its first group that is still arriving, and another one does not wait for it', async () => {
+  const folder = put(scratch(), {
+    'crm/t/1_1700000000001.csv': {},
+    'crm/t/1_1700000000002.csv': { at: new Date().toISOString() },
+    'crm/t/1_1700000000003.csv': {},
+    'crm/u/1_1700000000003.csv': {},
+  });
+  assert.deepEqual(await shape(folder, { feed: 'stitch' }), [
+    'crm/t 1700000000001<null: t',
+    'crm/u 1700000000003<null: u',
+  ]);
+});
+
+test('a file that arrives in a group while it is listed stops the listing, to be tried again', async () => {
+  const folder = put(scratch(), { 'POD1/1/t/1/x.csv': {} });
+  const arriving = async () => {
+    for await (const chunk of listGroups(folder, { feed: 'zenoti' })(quietContext()))
+      if ((chunk as Control).$ === 'group') writeFileSync(join(folder, 'POD1/1/t/1/y.csv'), 'x');
+  };
+  const error = await failure(arriving());
+  assert.ok(error instanceof TemporaryError);
+  assert.match(error.message, /y\.csv: expected group 1 to be complete, found it still arriving/);
 });
 
 test('zenoti: scripts stand where they take effect, SchemaFull before everything', async () => {
@@ -215,6 +257,29 @@ test('zenoti: an upgrade that SchemaFull already holds is left out, at a first s
     'SchemaFull/a.txt',
     'POD1 2<1: a/1',
     'SchemaUpgrade/1/a.txt',
+  ]);
+  put(folder, { 'SchemaUpgrade/0/a.txt': { at: '2026-01-01T23:59:59Z' } });
+  assert.deepEqual(await shape(folder, { feed: 'zenoti', after: '1' }), [
+    'SchemaFull/a.txt',
+    'POD1 2<1: a/1',
+    'SchemaUpgrade/1/a.txt',
+  ]);
+});
+
+test('zenoti: folders of scripts and snapshots are no PODs, also where their names are numbers', async () => {
+  const folder = put(scratch(), {
+    'SchemaUpgrade/2026/t.txt': {},
+    'SchemaUpgrade/2027/t.txt': {},
+    'MonthlySnapshot/20260201/POD1/1000/t/1.1.zip': 'x',
+    'MonthlySnapshot/20260301/POD1/1001/t/2.2.zip': 'x',
+    'POD1/1/t/1/x.csv': 'x',
+  });
+  const { warnings } = await listed(folder, { feed: 'zenoti' });
+  assert.deepEqual(warnings, []);
+  assert.deepEqual(await shape(folder, { feed: 'zenoti' }), [
+    'SchemaUpgrade/2026/t.txt',
+    'SchemaUpgrade/2027/t.txt',
+    'POD1 1<null: t/1',
   ]);
 });
 
@@ -420,6 +485,15 @@ test('a template of the user may put the table above the group and the group int
     'root 2026-01-09<null: items',
     'root 2026-01-10<2026-01-09: items orders',
   ]);
+  const logs = put(scratch(), {
+    'eu/1/5/orders/a.csv': 'x',
+    'eu/1/5/items/a.csv': 'x',
+    'eu/1/40/items/a.csv': 'x',
+  });
+  assert.deepEqual(
+    await shape(logs, { feed: 'template', template: '{scope}/{group}/{log}/{table}/{file}.csv' }),
+    ['eu 1<null: items/5 items/40 orders/5'],
+  );
   const named = put(scratch(), { 'eu/orders-10.csv': 'x', 'eu/orders-9.csv': 'x', 'us/orders-9.csv': 'x' });
   const template = '{scope}/{table}-{group}.csv';
   assert.deepEqual(await shape(named, { feed: 'template', template }), [
@@ -428,6 +502,11 @@ test('a template of the user may put the table above the group and the group int
     'us 9<null: orders',
   ]);
   assert.deepEqual(await shape(named, { feed: 'template', template, after: 'eu=9,us=8' }), [
+    'eu 10<9: orders',
+    'us 9<8: orders',
+  ]);
+  // One without a scope is for those that have none of their own.
+  assert.deepEqual(await shape(named, { feed: 'template', template, after: '9,us=8' }), [
     'eu 10<9: orders',
     'us 9<8: orders',
   ]);

@@ -422,8 +422,59 @@ for (const name of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
       assert.deepEqual(await select('SELECT count(*) FROM @users'), [['0']]);
     });
 
-    test('soft deletes keep the row, hard ones remove it, and an older version does not bring it back', async () => {
-      for (const deletes of ['soft', 'hard'] as const) {
+    test('a table that is replaced holds the last delivery only, with a key and without', async () => {
+      const { into, select } = await fresh();
+      for (const key of [[], ['id']]) {
+        const line = table(`t${key.length}`, 'id int, name text', { key, merge: 'replace' });
+        const first = rows(line, { id: 1, name: 'a' }, { id: 2, name: 'b' });
+        await into(
+          stream(
+            groups([first], [rows(line, { id: 2, name: 'B' }, { id: 3, name: 'c' })]),
+            'zenoti',
+            line.table,
+          ),
+        );
+        assert.deepEqual(await select(`SELECT id, name FROM @${line.table} ORDER BY id`), [
+          ['2', 'B'],
+          ['3', 'c'],
+        ]);
+      }
+    });
+
+    test('a small table may lose more than half of its rows', async () => {
+      const { into, select } = await fresh();
+      const full = { ...user, full: true } as const;
+      const five = [1, 2, 3, 4, 5].map((id) => ({ id, name: 'a' }));
+      await into(stream(groups([rows(user, ...five)])));
+      await into(stream([{ group: '2', after: '1', chunks: [rows(full, five[0]!)] }]));
+      assert.deepEqual(await select('SELECT id FROM @users'), [['1']]);
+    });
+
+    test('a column that one file of a group has and another has not keeps its value where it is absent', async () => {
+      const { into, select } = await fresh();
+      for (const merge of ['upsert', 'delete-insert'] as const) {
+        const keyed = { key: ['id'], merge };
+        const narrow = table(merge, 'id int, a text', keyed);
+        const wide = table(merge, 'id int, a text, b text', keyed);
+        await into(
+          stream(
+            groups(
+              [rows(wide, { id: 1, a: 'x', b: 'stays' }, { id: 2, a: 'x', b: 'goes' })],
+              [rows(narrow, { id: 1, a: 'y' }), rows(wide, { id: 2, a: 'y', b: null })],
+            ),
+            'zenoti',
+            merge,
+          ),
+        );
+        assert.deepEqual(await select(`SELECT id, a, b FROM @"${merge}" ORDER BY id`), [
+          ['1', 'y', 'stays'],
+          ['2', 'y', null],
+        ]);
+      }
+    });
+
+    test('soft deletes, which are the default, keep the row, hard ones remove it, and an older version does not bring it back', async () => {
+      for (const deletes of [undefined, 'soft', 'hard'] as const) {
         const { into, select } = await fresh();
         const line = table('t', 'id int, seq bigint, gone timestamptz', {
           key: ['id'],
@@ -431,7 +482,7 @@ for (const name of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
           order: ['seq'],
           delete_flag: 'gone',
         });
-        const options = { deletes, maxDelete: 100 };
+        const options = { maxDelete: 100, ...(deletes === undefined ? {} : { deletes }) };
         await into(
           stream(groups([rows(line, { id: 1, seq: '10', gone: null }, { id: 2, seq: '10', gone: null })])),
           options,
@@ -463,7 +514,7 @@ for (const name of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
           options,
         );
         const expected =
-          deletes === 'soft'
+          deletes !== 'hard'
             ? [
                 ['1', '20'],
                 ['2', '10'],

@@ -100,6 +100,7 @@ test('a cursor from the lines of state counts for its own source, scope and tabl
     line({ scope: 'POD1', table: 'Bi_FactForms', group: '10' }) +
       line({ scope: 'POD1', table: 'Bi_DimUser', group: '9' }) +
       line({ scope: 'POD1', table: 'Bi_FactForms', group: '12', source: 'paris' }) +
+      line({ scope: 'POD1', table: 'Bi_FactForms', group: '12', feed: 'exports' }) +
       line({ scope: 'POD2', table: 'Bi_FactForms', group: '55' }),
   );
   const options = { feed: 'zenoti', name: 'berlin', after: `@${state}` };

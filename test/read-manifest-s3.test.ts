@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { readManifest } from '../src/commands/read-manifest.ts';
 import { listGroups } from '../src/feeds/list.ts';
@@ -40,3 +41,36 @@ for (const [feed, prefix] of [
     assert.deepEqual(there, await readDrop(folder, feed));
   });
 }
+
+test('an object of another bucket is read where files outside the root are allowed, and refused where not', async () => {
+  const server = await s3Server();
+  const avro = 'fixtures/drops/contentsquare/first/sync_1000/user_migrations/c197432b.avro';
+  const users = {
+    name: 'user_migrations',
+    columns: ['from_user_id', 'to_user_id', 'time'],
+    files: ['s3://acme-other/elsewhere/m.avro'],
+    incremental: false,
+  };
+  await server.makeBucket('acme-one');
+  await server.makeBucket('acme-other');
+  await server.put('acme-one', 'manifests/7.json', JSON.stringify({ dump_id: 7, tables: [users] }));
+  await server.put('acme-other', 'elsewhere/m.avro', readFileSync(avro));
+  const s3 = { endpoint: server.endpoint, region: 'us-east-1', pathStyle: true };
+  await assert.rejects(readDrop('s3://acme-one/', 'contentsquare', s3), {
+    message:
+      's3://acme-one/manifests/7.json tables[0].files[0]: expected a file below s3://acme-one/ (or --allow-outside), found s3://acme-other/elsewhere/m.avro',
+  });
+  const lines = await readDrop('s3://acme-one/', 'contentsquare', { ...s3, allowOutside: true });
+  const files = lines.filter((line) => (line as { $: string }).$ === 'file');
+  assert.deepEqual(files, [
+    {
+      $: 'file',
+      uri: 's3://acme-other/elsewhere/m.avro',
+      table: 'user_migrations',
+      format: 'avro',
+      bytes: readFileSync(avro).length,
+      role: 'data',
+      seq: 0,
+    },
+  ]);
+});

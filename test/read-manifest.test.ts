@@ -679,6 +679,7 @@ describe('what is known of a table', () => {
 describe('a webhook body of Stitch', () => {
   const OBJECTS = {
     'crm/account/1_100.jsonl': '{"Id":1}\n',
+    'crm/account/1_99.avro': 'neither of the two endings',
     'crm/account/1_99.jsonl': '{"Id":1}\n',
     'crm/contacts/1_100.csv': 'id,_sdc_sequence\n1,2\n',
     'crm/contacts/personas/1_100.csv': '_sdc_source_key_id,_sdc_level_0_id,id\n1,0,x\n',
