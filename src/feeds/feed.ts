@@ -118,6 +118,8 @@ export interface Feed {
   list(context: ListContext): AsyncIterable<Listed>;
   /** What is known of a table by its name, and its columns if those are known already. */
   table(name: string, columns?: TableLine['columns']): TableDefaults;
+  /** The top-level table of a scope that this table is a subtable of by its name. */
+  topLevelOf?(scope: string, table: string): string | undefined;
   /** Expands a file of role `manifest`: its table and file lines, in order. */
   expand?(file: FileLine, context: ManifestContext): AsyncIterable<Chunk>;
   /** Schema scripts are of this dialect and give the tables their columns. */

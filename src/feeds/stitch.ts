@@ -34,7 +34,7 @@ async function* list(context: ListContext): AsyncIterable<Listed> {
   const chosen = chosenScopes(deliveries, context);
   for await (const delivery of readyOnly(chosen, context, { settleMs: SETTLE_MS, laterTells: false })) {
     const { scope, group } = delivery;
-    const isRejects = scope.split('/').at(-1) === REJECTED;
+    const isRejects = topOf(scope) === REJECTED;
     const files = allFiles(delivery, ({ entry, values }) => {
       if (isRejects) rejectFiles += 1;
       const table = roleValue(template, 'table', values)!.replaceAll('/', '__');
@@ -54,7 +54,7 @@ async function* chosenScopes(
   let hasAny = false;
   let others: string | undefined;
   for await (const delivery of deliveries) {
-    const top = delivery.scope.split('/').at(-1)!;
+    const top = topOf(delivery.scope);
     if (!context.wanted(top)) {
       others ??= delivery.scope;
       continue;
@@ -106,6 +106,8 @@ async function tableFamilies(
   };
 }
 
+const topOf = (scope: string): string => scope.split('/').at(-1)!;
+
 /** Columns that Stitch adds, and their types (singer and Stitch documentation). */
 const SDC_TYPES = {
   _sdc_sequence: 'bigint',
@@ -152,6 +154,7 @@ export const stitch: Feed = {
   csv: { header: 'yes', delimiter: ',', emptyIsNull: true },
   list,
   table,
+  topLevelOf: (scope, name) => (name.startsWith(`${topOf(scope)}__`) ? topOf(scope) : undefined),
   examples: [
     {
       key: 'salesforce-prod/account/1_1519235654474.csv',

@@ -1,7 +1,7 @@
 /** The middle of `read-manifest`: every line becomes what it stands for. */
 
 import { type Catalog, catalogTable } from '../catalog.ts';
-import { mismatch } from '../errors.ts';
+import { mismatch, UserError } from '../errors.ts';
 import { DEFINITIONS_FORMAT } from '../feeds/contentsquare-manifest.ts';
 import type { Feed, TableDefaults } from '../feeds/feed.ts';
 import { applySchema, EMPTY_SCHEMA, type Schema, schemaTable } from '../schema/schema.ts';
@@ -50,7 +50,10 @@ export function createLineReader(parts: ReaderParts): LineReader {
   let feedLine: FeedLine | undefined;
   let feed: Feed | undefined;
   let schema: Promise<Schema> = Promise.resolve(EMPTY_SCHEMA);
-  let inGroup = false;
+  /** The scope of the group where we stand. */
+  let scope: string | undefined;
+  // Scripts without any statement: named where what they should have said is missed.
+  const silent: string[] = [];
   // What table lines upstream said outside of groups, and which tables have a line where we stand.
   const said = new Map<string, TableLine>();
   const outside = new Set<string>();
@@ -58,16 +61,15 @@ export function createLineReader(parts: ReaderParts): LineReader {
 
   async function readDdl(line: DdlLine, known: Promise<Schema>): Promise<{ line: DdlLine; schema: Schema }> {
     const sql = line.sql ?? scriptText(await fetchBody(store, line.uri, line.etag), line.uri);
-    return {
-      line: { ...line, sql },
-      schema: applySchema(await known, readSchemaScript(sql, line.uri), line.uri),
-    };
+    const statements = readSchemaScript(sql, line.uri);
+    if (statements.length === 0) silent.push(line.uri);
+    return { line: { ...line, sql }, schema: applySchema(await known, statements, line.uri) };
   }
 
   async function describe(
     table: string,
     known: Schema,
-    { file, line, vendorKey }: Described,
+    { file, line, vendorKey, scope: within }: Described,
   ): Promise<TableLine> {
     const entry = catalogTable(catalog, table);
     const inSchema = schemaTable(known, table);
@@ -88,6 +90,8 @@ export function createLineReader(parts: ReaderParts): LineReader {
       catalog: entry,
     };
     const described = tableLine(sources);
+    if (columns !== undefined && described.key === undefined && file !== undefined && needsKey(described))
+      checkSubtable(file, described, within);
     if (columns !== undefined || described.key !== undefined || file === undefined || !needsKey(described))
       return described;
     // The name alone does not tell the key; what is in a row may (Stitch's `__sdc_primary_key`).
@@ -95,15 +99,32 @@ export function createLineReader(parts: ReaderParts): LineReader {
     return key === undefined ? described : tableLine({ ...sources, defaults: { ...defaults, key } });
   }
 
+  // A subtable is known by its columns; its name alone may be that of a table of its own.
+  function checkSubtable({ uri }: FileLine, { table, columns }: TableLine, within: string | undefined): void {
+    const top = within === undefined ? undefined : feed?.topLevelOf?.(within, table);
+    if (top === undefined) return;
+    throw mismatch(
+      uri,
+      `the columns of a subtable of ${top} (_sdc_source_key_…, _sdc_level_0_id …), or in the catalog a key for ${table}`,
+      (columns ?? []).map(({ name }) => name).join(', '),
+    );
+  }
+
   /** Where scripts give the columns and there is none for a table, row 1 is believed to be a header only if it holds the key. */
   async function headerColumns(file: FileLine, table: string, entry: ReturnType<typeof catalogTable>) {
     const isScripted = feed?.ddl !== undefined;
     if (isScripted && entry.columns !== undefined) return undefined;
-    const columns = await parts.headerOf(file, feed);
-    if (!isScripted) return columns;
+    if (!isScripted) return parts.headerOf(file, feed);
+    const columns = await parts.headerOf(file, feed).catch((error: unknown) => {
+      // What is no header is data.
+      if (error instanceof UserError && error.message.startsWith(`${file.uri} line 1: `)) return undefined;
+      throw error;
+    });
     const names = new Set((columns ?? []).map((column) => column.name.toLowerCase()));
     const key = entry.key ?? feed?.table(table, columns).key ?? [];
     if (key.length > 0 && key.every((name) => names.has(name.toLowerCase()))) return columns;
+    const empty = silent.find((uri) => stemOf(uri).toLowerCase() === table.toLowerCase());
+    if (empty !== undefined) throw mismatch(empty, `a statement that creates table ${table}`, 'none');
     throw mismatch(
       file.uri,
       `a schema script that creates table ${table}, or a header with its key`,
@@ -115,9 +136,9 @@ export function createLineReader(parts: ReaderParts): LineReader {
     file: FileLine,
     table: string,
     known: Promise<Schema>,
-    line: TableLine | undefined,
+    about: Omit<Described, 'file'>,
   ): Promise<readonly Chunk[]> {
-    const described = await describe(table, await known, { file, line });
+    const described = await describe(table, await known, { ...about, file });
     const saysNothing = described.columns === undefined && described.key === undefined;
     return isEmpty(file) && saysNothing && needsKey(described) ? [file] : [described, file];
   }
@@ -171,34 +192,34 @@ export function createLineReader(parts: ReaderParts): LineReader {
           return read.then((result) => [result.line]);
         }
         case 'group':
-          inGroup = true;
+          scope = chunk.scope;
           inside.clear();
           return Promise.resolve([chunk]);
         case 'commit':
-          inGroup = false;
+          scope = undefined;
           return Promise.resolve([chunk]);
         case 'table':
-          (inGroup ? inside : outside).add(chunk.table);
-          if (!inGroup) said.set(chunk.table, chunk);
+          (scope === undefined ? outside : inside).add(chunk.table);
+          if (scope === undefined) said.set(chunk.table, chunk);
           return known.then(async (now) => [await describe(chunk.table, now, { line: chunk })]);
         case 'file': {
           if (chunk.role === 'manifest') {
             return chunk.format === DEFINITIONS_FORMAT
               ? Promise.resolve([chunk])
-              : expand(chunk, known, !inGroup);
+              : expand(chunk, known, scope === undefined);
           }
           const { table } = chunk;
           if (
             table === undefined ||
             chunk.role === 'rejects' ||
             inside.has(table) ||
-            (!inGroup && outside.has(table))
+            (scope === undefined && outside.has(table))
           ) {
             return Promise.resolve([chunk]);
           }
           // The next file may say what an empty one does not.
-          if (!isEmpty(chunk)) (inGroup ? inside : outside).add(table);
-          return readFile(chunk, table, known, said.get(table));
+          if (!isEmpty(chunk)) (scope === undefined ? outside : inside).add(table);
+          return readFile(chunk, table, known, { line: said.get(table), scope });
         }
         default:
           return Promise.resolve([chunk]);
@@ -213,7 +234,10 @@ interface Described {
   /** What a line upstream or a manifest said. */
   readonly line?: TableLine | undefined;
   readonly vendorKey?: readonly string[] | undefined;
+  readonly scope?: string | undefined;
 }
+
+const stemOf = (uri: string): string => decodeURIComponent(/([^/]*?)(\.[^/.]*)?$/.exec(uri)![1]!);
 
 const isEmpty = (file: FileLine) => file.bytes === 0;
 
