@@ -38,15 +38,17 @@ export function measure(command: string, cwd: string, env: NodeJS.ProcessEnv): P
   });
 }
 
-// Of all processes of the group that the detached shell leads; bash itself is left out.
+// Of all processes of the group that the detached shell leads. The shell itself is left out, but not the command
+// that it becomes where that is the only one.
 function residentBytes(group: number): number {
   let sum = 0;
   for (const entry of readdirSync('/proc')) {
-    if (!/^\d+$/.test(entry) || Number(entry) === group) continue;
+    if (!/^\d+$/.test(entry)) continue;
     try {
       const stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      if (Number(fields[2]) === group) sum += Number(fields[21]) * 4096;
+      const isShell = Number(entry) === group && stat.includes('(bash)');
+      if (Number(fields[2]) === group && !isShell) sum += Number(fields[21]) * 4096;
     } catch {
       // The process has ended in the meantime.
     }

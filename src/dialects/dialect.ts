@@ -106,8 +106,8 @@ export interface Dialect {
   lock?(schema: string): string;
   /** The same where the transaction comes after the changes of tables: taken before these, given back at its end. */
   readonly sessionLock?: { take(schema: string): string; release(schema: string): string };
-  /** Tells the planner of a filled stage. */
-  analyze?(table: string): string;
+  /** Tells the planner of a filled stage: its size, and the values of the columns that it will be joined by. */
+  analyze?(table: string, columns: readonly string[]): string;
   /** Tables of its own that it needs, one statement each; said once, before everything else is created. */
   prepare?(schema: string): readonly string[];
   /** An index that merging into a table needs to cost no more than what changes. */

@@ -2,6 +2,7 @@
 
 import { mismatch } from '../errors.ts';
 import { contractOf } from './contract.ts';
+import { ROW } from './engine.ts';
 import { deleteFrom, dropStage } from './forms.ts';
 import { forsakenOf } from './forsaken.ts';
 import { applyIdentity, dropView, prepareIdentity } from './identity.ts';
@@ -44,6 +45,7 @@ export async function prepareTables(apply: ApplyTables): Promise<Prepared[]> {
     (a, b) => Number(a.line.parent !== undefined) - Number(b.line.parent !== undefined),
   );
   const plans = new Map<StagedTable, TablePlan>();
+  const isMerged = (table: StagedTable) => !table.declaredOnly && !isIdle(table, sorted);
   // All changes of columns come before all changes of rows: DuckDB fails at COMMIT otherwise.
   for (const table of sorted) {
     const target = qualified(table.target, naming);
@@ -51,11 +53,13 @@ export async function prepareTables(apply: ApplyTables): Promise<Prepared[]> {
     const hints = parentTypes(table, sorted, plans);
     const contract = contractOf(table.name, apply.options);
     const plan = planTable(table, existing, target, naming, hints, contract);
-    for (const statement of [...dropView(table, plan, apply), ...plan.ddl]) await engine.run(statement);
+    const indexes = isMerged(table) ? [] : plan.indexes;
+    for (const statement of [...dropView(table, plan, apply), ...plan.ddl, ...indexes])
+      await engine.run(statement);
     plans.set(table, plan);
   }
   await prepareIdentity(plans, apply);
-  const merged = sorted.filter((table) => !table.declaredOnly && !isIdle(table, sorted));
+  const merged = sorted.filter(isMerged);
   const merges = new Map<string, Merge>();
   const prepared: Prepared[] = [];
   for (const table of merged) {
@@ -81,7 +85,8 @@ export async function applyTables(apply: ApplyTables, prepared: readonly Prepare
   }
   const entries: LedgerEntry[] = [];
   for (const { table, merge, plan } of prepared) {
-    if (table.created && dialect.analyze !== undefined) await engine.run(dialect.analyze(table.stage));
+    if (table.created && dialect.analyze !== undefined)
+      await engine.run(dialect.analyze(table.stage, [ROW, ...merge.key.map(({ id }) => id)]));
     const body = async () => {
       const mode = modeOf(table);
       const parent =
@@ -103,6 +108,7 @@ export async function applyTables(apply: ApplyTables, prepared: readonly Prepare
     };
     if (apply.flag === undefined) await body();
     else await engine.when(apply.flag(table.n), body);
+    for (const statement of plan.indexes) await engine.run(statement);
     entries.push({
       table: table.name,
       files: table.files,

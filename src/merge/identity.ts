@@ -247,6 +247,6 @@ function closure({ table }: Prepared, apply: ApplyTables): string[] {
     ...checks,
     `DELETE FROM ${resolved}`,
     `INSERT INTO ${resolved} (from_user_id, to_user_id) WITH RECURSIVE ${steps.join(', ')} SELECT f, t FROM back UNION ALL ${ends}`,
-    ...(dialect.analyze === undefined ? [] : [dialect.analyze(resolved)]),
+    ...(dialect.analyze === undefined ? [] : [dialect.analyze(resolved, ['from_user_id'])]),
   ];
 }

@@ -155,5 +155,7 @@ export function replace(merge: Merge): string[] {
 }
 
 export function analyzed(merge: Merge): string[] {
-  return merge.dialect.analyze === undefined ? [] : [merge.dialect.analyze(merge.work)];
+  return merge.dialect.analyze === undefined
+    ? []
+    : [merge.dialect.analyze(merge.work, [ROW, ...merge.key.map(({ id }) => id)])];
 }

@@ -24,6 +24,8 @@ export interface TablePlan {
   readonly columns: readonly PlannedColumn[];
   /** Statements that make the target's columns fit. */
   readonly ddl: readonly string[];
+  /** For after the first rows of a new table: an index is made faster than it is kept while they come. */
+  readonly indexes: readonly string[];
   /** Some of them change the type of a column. */
   readonly widens: boolean;
   readonly wholeRows: boolean;
@@ -129,7 +131,7 @@ export function planTable(
     wholeRows,
     validity: validity(table, existing),
     discarded: out.map(({ column }) => column.name),
-    ddl: change(table, existing, { table: target, add, widen, ifMissing: false }, dialect),
+    ...change(table, existing, { table: target, add, widen, ifMissing: false }, dialect),
   };
 }
 
@@ -138,7 +140,7 @@ function change(
   existing: readonly TargetColumn[] | null | undefined,
   wanted: TableChange,
   dialect: Dialect,
-): string[] {
+): Pick<TablePlan, 'ddl' | 'indexes'> {
   if (existing !== null && existing !== undefined) {
     const now = existing.map(({ name, type }) => ({
       name,
@@ -146,21 +148,21 @@ function change(
     }));
     const columns = keyOf(table, now, dialect);
     const index = columns.length === 0 ? undefined : { name: indexName(table), columns };
-    return [...dialect.alter({ ...wanted, index })];
+    return { ddl: dialect.alter({ ...wanted, index }), indexes: [] };
   }
-  if (wanted.add.length === 0) return [];
+  if (wanted.add.length === 0) return { ddl: [], indexes: [] };
   const columns = wanted.add.map(({ name, type }) => `${dialect.identifier(name)} ${dialect.type(type)}`);
   const key = keyOf(table, wanted.add, dialect);
   const clause = key.length === 0 ? undefined : dialect.keyClause?.(key);
   const create = `CREATE TABLE IF NOT EXISTS ${wanted.table} (${[...columns, ...(clause === undefined ? [] : [clause])].join(', ')})`;
-  const index =
+  const indexes =
     key.length === 0 || dialect.keyIndex === undefined
       ? []
       : [dialect.keyIndex(wanted.table, indexName(table), key)];
   // Where the table may be there already, in an older form, what it lacks is added.
   return existing === null
-    ? [create, ...index]
-    : [create, ...dialect.alter({ ...wanted, ifMissing: true }), ...index];
+    ? { ddl: [create], indexes }
+    : { ddl: [create, ...dialect.alter({ ...wanted, ifMissing: true }), ...indexes], indexes: [] };
 }
 
 const indexName = (table: StagedTable): string => `${table.target}_brigade_key`;

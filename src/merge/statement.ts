@@ -197,15 +197,18 @@ export function mergeWork(merge: Merge): string {
 
 /** Fails if a key column holds NULL. */
 export function checkNullKeys(merge: Merge, member = 'key'): string[] {
-  return merge.key.map(({ id, name }) => {
-    const message = merge.dialect.literal(
-      `table ${merge.table}: expected a value in ${member} column ${name}, found NULL in `,
+  const { dialect, key, source, table } = merge;
+  if (key.length === 0) return [];
+  const found = key.map(({ name }, n) => {
+    const message = dialect.literal(
+      `table ${table}: expected a value in ${member} column ${name}, found NULL in `,
     );
-    const count = merge.dialect.cast('count(*)', 'bigint', 'text');
-    return merge.dialect.check(
-      `SELECT CASE WHEN count(*) > 0 THEN ${message} || ${count} || ' rows' END FROM ${merge.source} s WHERE s.${id} IS NULL`,
-    );
+    return `WHEN n${n} > 0 THEN ${message} || ${dialect.cast(`n${n}`, 'bigint', 'text')} || ' rows'`;
   });
+  const counts = key.map(({ id }, n) => `count(*) - count(s.${id}) AS n${n}`);
+  return [
+    dialect.check(`SELECT CASE ${found.join(' ')} END FROM (SELECT ${counts.join(', ')} FROM ${source} s) q`),
+  ];
 }
 
 /**
