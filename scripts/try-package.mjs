@@ -10,8 +10,9 @@ const env = { ...process.env, PATH: `${join(folder, 'node_modules/.bin')}:${proc
 const run = (command) =>
   execFileSync('bash', ['-eo', 'pipefail', '-c', command], { cwd: folder, env, encoding: 'utf8' });
 
-function expect(what, text, pattern) {
-  if (!pattern.test(text)) throw new Error(`${what}: expected ${pattern}, found:\n${text}`);
+function expect(what, text, wanted) {
+  const isRight = typeof wanted === 'string' ? text === wanted : wanted.test(text);
+  if (!isRight) throw new Error(`${what}: expected ${wanted}, found:\n${text}`);
   console.log(`ok: ${what}`);
 }
 
@@ -35,21 +36,43 @@ try {
   expect('a pipeline into DuckDB', run('brigade state wh.duckdb'), /"feed":"zenoti".*"group":"10"/);
   expect('brigade demo', run('brigade demo'), /No table changed/);
   writeFileSync(join(folder, 'embed.js'), EMBED());
-  expect(
-    'the library',
-    run('printf "id,name\\n1,a\\n2,b\\n" > people.csv; node embed.js'),
-    /^\[{"id":"1","name":"a"},{"id":"2","name":"b"}\]\n$/,
-  );
+  run('printf "id,name\\n1,a\\n1,b\\nbroken\\n" > people.csv');
+  expect('the library in its three layers', run('node embed.js'), EMBEDDED());
+  expect('what it loaded', run('brigade state library.duckdb'), /"feed":"zenoti".*"group":"10"/);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
 
+// As the README shows it.
 function EMBED() {
   return `import { createReadStream } from 'node:fs';
-import { decode } from 'bucket-brigade';
+import { pipeline } from 'node:stream/promises';
+import { compose, decode, dedupe, flattenRow, load, lsGroups, parseCsv, quietContext, readCatalog, readManifest, stages } from 'bucket-brigade';
+
+console.log(JSON.stringify(await parseCsv('id,name\\n1,Ada\\n')));
+console.log(JSON.stringify(flattenRow({ id: 1, phones: [{ mobile: '1' }] }, { table: 'people', key: ['id'] })));
+
+const clean = compose(stages.decode({ onError: 'reject' }), stages.dedupe({ key: ['id'], onKeyConflict: 'last' }));
+for await (const chunk of clean(stages.fileLines(['people.csv']), quietContext()))
+  console.log('$' in chunk ? chunk.$ : JSON.stringify(chunk.objects()));
 
 const rows = [];
-for await (const row of createReadStream('people.csv').pipe(decode({ format: 'csv', output: 'rows' }))) rows.push(row);
+for await (const row of createReadStream('people.csv').pipe(decode({ format: 'csv', onError: 'reject', output: 'rows' }))) rows.push(row);
 console.log(JSON.stringify(rows));
+
+const catalog = readCatalog('catalog.json');
+await pipeline(lsGroups('drop', { feed: 'zenoti', settle: 0 }), readManifest({ catalog }), decode(), dedupe(), load('library.duckdb'));
+`;
+}
+
+function EMBEDDED() {
+  return `[{"id":"1","name":"Ada"}]
+[{"table":"people","row":{"id":1}},{"table":"people__phones","row":{"_sdc_source_key_id":1,"_sdc_level_0_id":0,"mobile":"1"}}]
+file
+reject
+eof
+[{"id":"1","name":"b"}]
+end
+[{"id":"1","name":"a"},{"id":"1","name":"b"}]
 `;
 }

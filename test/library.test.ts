@@ -6,6 +6,7 @@ import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { after, describe, test } from 'node:test';
 import {
+  compose,
   decode,
   dedupe,
   flatten,
@@ -13,8 +14,10 @@ import {
   load,
   lsGroups,
   parseCsv,
+  quietContext,
   readManifest,
   readSchemaScript,
+  stages,
   toSql,
 } from '../src/index.ts';
 
@@ -58,6 +61,27 @@ describe('the pure functions', () => {
       't.txt',
     );
     assert.equal(statement?.table, 't');
+  });
+});
+
+describe('the stages', () => {
+  test('compose into one, from chunks to chunks', async () => {
+    const path = join(folder, 'people.csv');
+    writeFileSync(path, 'id,n\n1,9\nbroken\n1,10\n2,1\n');
+    const clean = compose(stages.decode({ onError: 'reject' }), stages.dedupe({ key: ['id'], order: ['n'] }));
+    const seen: unknown[] = [];
+    for await (const chunk of clean(stages.fileLines([path]), quietContext()))
+      seen.push('$' in chunk ? chunk.$ : plain(chunk.objects()));
+    assert.deepEqual(seen, [
+      'file',
+      'reject',
+      'eof',
+      [
+        { id: '1', n: '10' },
+        { id: '2', n: '1' },
+      ],
+      'end',
+    ]);
   });
 });
 

@@ -530,6 +530,28 @@ for (const name of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
       }
     });
 
+    test('a deletion for good is remembered, whatever becomes of the same key in another table', async () => {
+      const { into, select } = await fresh();
+      const line = (name: string) =>
+        table(name, 'id int, seq bigint, gone timestamptz', {
+          key: ['id'],
+          merge: 'upsert',
+          order: ['seq'],
+          delete_flag: 'gone',
+        });
+      const [a, b] = [line('a'), line('b')];
+      const gone = '2024-01-01T00:00:00Z';
+      const list = groups(
+        [rows(a, { id: 1, seq: '10', gone: null }), rows(b, { id: 1, seq: '10', gone: null })],
+        [rows(a, { id: 1, seq: '20', gone })],
+        [rows(b, { id: 1, seq: '30', gone: null })],
+        [rows(a, { id: 1, seq: '15', gone: null })],
+      );
+      await into(stream(list), { deletes: 'hard', maxDelete: 100 });
+      assert.deepEqual(await select('SELECT id FROM @a'), []);
+      assert.deepEqual(await select('SELECT seq FROM @b'), [['30']]);
+    });
+
     test('a newer version of a table replaces it, an older one arriving late is ignored', async () => {
       const { into, select } = await fresh();
       const line = table('t', 'id int, seq bigint, ver bigint', {

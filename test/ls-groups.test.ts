@@ -127,6 +127,31 @@ test('a cursor from the lines of state counts for its own source, scope and tabl
   assert.deepEqual(groupsOf(others), []);
 });
 
+test('of several lines of state the newest of a scope counts, and of several tables the oldest', async () => {
+  const folder = drop('zenoti', 'first', 'second');
+  const state = join(scratch(), 'state');
+  const after = async (options: object, ...lines: readonly object[]) => {
+    writeFileSync(state, lines.map((line) => `${JSON.stringify({ scope: 'POD1', ...line })}\n`).join(''));
+    return groupsOf(await listed(folder, { feed: 'zenoti', scope: 'POD1', after: `@${state}`, ...options }));
+  };
+  assert.deepEqual(await after({}, { group: '9' }, { group: '11' }, { group: '10' }), ['POD1 12']);
+  const tables = ['Bi_FactForms', 'Bi_DimUser'];
+  const [forms, users] = tables.map((table) => ({ table }));
+  for (const lines of [
+    [
+      { ...forms, group: '11' },
+      { ...users, group: '9' },
+      { ...users, group: '10' },
+    ],
+    [
+      { ...users, group: '10' },
+      { ...users, group: '9' },
+      { ...forms, group: '11' },
+    ],
+  ])
+    assert.deepEqual(await after({ tables }, ...lines), ['POD1 11', 'POD1 12']);
+});
+
 test('a state file that is none is refused with its line', async () => {
   const folder = drop('zenoti', 'first');
   const state = join(scratch(), 'state');
