@@ -1,19 +1,22 @@
 /**
- * Redshift's plan on PostgreSQL: the scripts of the real executable, in which only COPY from S3 is replaced by COPY of
- * the same bytes. What else Redshift has and PostgreSQL lacks is made beforehand.
+ * Redshift's plan, by `load` and by the script through psql, on a server that speaks its protocol and carries out its COPY
+ * with the files of a real S3 server (test/support/redshift.ts).
  */
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { parse } from 'csv-parse/sync';
 import { csvLines } from '../scripts/drops/write.ts';
+import { openStore } from '../src/stores/index.ts';
 import { shell } from './support/cli.ts';
 import { applyZenotiDimension, applyZenotiFact, type Model, type ModelRow } from './support/model.ts';
 import { postgresServer, query } from './support/postgres.ts';
 import { type Random, random } from './support/random.ts';
+import { type RedshiftDatabase, redshiftDatabase } from './support/redshift.ts';
 import { s3Server } from './support/s3.ts';
 import { scratch } from './support/scratch.ts';
 import { canonical, postgresTables } from './support/targets.ts';
@@ -21,12 +24,6 @@ import { canonical, postgresTables } from './support/targets.ts';
 const SEED = Number(process.env['REDSHIFT_SEED'] ?? 20260114);
 const DROPS = Number(process.env['REDSHIFT_DROPS'] ?? 4);
 const skip = spawnSync('psql', ['--version']).status === 0 ? false : 'needs psql';
-
-const SHIMS = `
-CREATE FUNCTION getdate() RETURNS timestamp LANGUAGE sql AS 'SELECT localtimestamp';
-CREATE FUNCTION pg_last_copy_id() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint';
-CREATE TABLE public.brigade_shim_load (query_id bigint, file_name text);
-CREATE VIEW sys_load_detail AS SELECT query_id, file_name FROM public.brigade_shim_load`;
 
 const FACT = ['FactId', 'OrganizationId', 'void', 'Note', 'Amount', 'Happened'];
 const DIMENSION = ['DimId', 'Label', 'void'];
@@ -53,12 +50,19 @@ const TEXTS = [
   null,
 ];
 
+const ROLE = 'arn:aws:iam::1:role/reader';
+/** How a drop is merged. */
+const WAYS = ['script', 'script with manifests', 'load', 'load with manifests'] as const;
+type Way = (typeof WAYS)[number];
+
 interface Drop {
-  readonly folder: string;
   readonly bucket: string;
+  readonly catalog: string;
   readonly flags: string;
-  readonly target: string;
+  readonly database: RedshiftDatabase;
   put(key: string, text: string): Promise<void>;
+  /** What lies in the bucket for manifests. */
+  scratchFiles(): Promise<string[]>;
 }
 
 let drops = 0;
@@ -67,79 +71,48 @@ async function openDrop(): Promise<Drop> {
   const server = await s3Server();
   const bucket = `redshift-${drops++}`;
   await server.makeBucket(bucket);
-  const folder = join(scratch('redshift'), 'drop');
-  const target = await (await postgresServer()).database();
-  await query(target, SHIMS);
-  writeFileSync(join(dirname(folder), 'catalog.json'), JSON.stringify(CATALOG));
-  const put = async (key: string, text: string): Promise<void> => {
-    mkdirSync(dirname(join(folder, key)), { recursive: true });
-    writeFileSync(join(folder, key), text);
-    await server.put(bucket, key, text);
-  };
+  await server.makeBucket(`${bucket}-scratch`);
+  const catalog = join(scratch('redshift'), 'catalog.json');
+  writeFileSync(catalog, JSON.stringify(CATALOG));
+  const put = (key: string, text: string) => server.put(bucket, key, text);
   for (const [name, text] of Object.entries(SCHEMAS)) await put(`SchemaFull/${name}.txt`, text);
-  return { folder, bucket, flags: server.flags.join(' '), target, put };
+  const store = openStore({ endpoint: server.endpoint, region: 'us-east-1', pathStyle: true });
+  return {
+    bucket,
+    catalog,
+    flags: server.flags.join(' '),
+    database: await redshiftDatabase(),
+    put,
+    scratchFiles: async () => {
+      const found: string[] = [];
+      for await (const { path } of store.list(`s3://${bucket}-scratch/`)) found.push(path);
+      return found;
+    },
+  };
 }
 
+/** The words that list all that is new. */
+function listing({ bucket, catalog, flags, database }: Drop, after = `@${database.url}`): string {
+  return `ls-groups s3://${bucket} --feed zenoti --name acme --settle 0 --after '${after}' ${flags} | read-manifest --catalog ${catalog} ${flags}`;
+}
+
+const accessOf = (drop: Drop, way: Way): string =>
+  `--iam-role ${ROLE} ${drop.flags} ${way.endsWith('manifests') ? `--scratch s3://${drop.bucket}-scratch/x` : ''}`;
+
 /** The script of all that is new. */
-async function scriptOf(drop: Drop, flags = '', after = `@${drop.target}`): Promise<string> {
-  const { bucket, folder } = drop;
-  const catalog = join(dirname(folder), 'catalog.json');
-  const list = `ls-groups s3://${bucket} --feed zenoti --name acme --settle 0 --after ${after} ${drop.flags}`;
-  const { code, stdout, stderr } = await shell(
-    `${list} | read-manifest --catalog ${catalog} ${drop.flags} | to-sql --dialect redshift --iam-role arn:aws:iam::1:role/reader ${flags}`,
-  );
+async function scriptOf(drop: Drop, flags = '', after?: string): Promise<string> {
+  const line = `${listing(drop, after)} | to-sql --dialect redshift --iam-role ${ROLE} ${flags}`;
+  const { code, stdout, stderr } = await shell(line);
   assert.equal(code, 0, stderr);
   return stdout;
 }
 
-const COPY =
-  /^COPY ("\w+") \((.*?)\) FROM 's3:\/\/[^/]+\/(.*?)' IAM_ROLE 'arn:aws:iam::1:role\/reader' (.*);$/;
-
-/** COPY as Redshift carries it out: short records are filled; empty fields are NULL, those of VARCHAR if it is said. */
-function replaced(drop: Drop, script: string): string {
-  const texts = new Set<string>();
-  const lines = script.split('\n').map((line) => {
-    if (line.startsWith('CREATE TEMPORARY TABLE "brigade_raw"')) {
-      texts.clear();
-      for (const [, name = ''] of line.matchAll(/("\w+") VARCHAR/g)) texts.add(name);
-    }
-    const [, table = '', columns = '', key = '', options = ''] = COPY.exec(line) ?? [];
-    if (table === '') return line;
-    const names = columns.split(', ');
-    const records = parse(readFileSync(join(drop.folder, key)), { relax_column_count: true }) as string[][];
-    const rows = records.map((fields) => {
-      if (fields.length < names.length) assert.match(options, /FILLRECORD/, `${key} has short records`);
-      return names.map((name, i) => {
-        const field = fields[i] ?? '';
-        if (field === '' && (!texts.has(name) || /EMPTYASNULL/.test(options))) return '\\N';
-        return field.replace(
-          /[\\\n\r\t]/g,
-          (c) => ({ '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' })[c]!,
-        );
-      });
-    });
-    return `COPY ${table} (${columns}) FROM stdin;\n${rows.map((fields) => `${fields.join('\t')}\n`).join('')}\\.`;
-  });
-  return lines.join('\n');
-}
-
-function run(drop: Drop, script: string): { code: number; stderr: string } {
-  const { status, stderr } = spawnSync('psql', ['-X', '-q', drop.target], {
-    input: replaced(drop, script),
-    encoding: 'utf8',
-    // A backslash in a text escapes, as in Redshift.
-    env: {
-      ...process.env,
-      PGOPTIONS:
-        '-c standard_conforming_strings=off -c escape_string_warning=off -c client_min_messages=warning',
-    },
-  });
-  return { code: status ?? 1, stderr };
-}
-
-async function apply(drop: Drop, flags = ''): Promise<void> {
-  const { code, stderr } = run(drop, await scriptOf(drop, flags));
-  assert.equal(code, 0, stderr);
+/** Merges all that is new; again if `after` says so. */
+function merge(drop: Drop, way: Way = 'load', flags = '', after?: string) {
+  const last = way.startsWith('script')
+    ? `to-sql --dialect redshift ${accessOf(drop, way)} ${flags} | psql -X -q '${drop.database.psql}'`
+    : `brigade load '${drop.database.url}' ${accessOf(drop, way)} ${flags}`;
+  return shell(`${listing(drop, after)} | ${last}`);
 }
 
 interface Group {
@@ -209,25 +182,28 @@ function modelOf(groups: readonly Group[]): Record<string, string[]> {
   return canonical(new Map([...model].map(([name, rows]) => [name, [...rows.values()]])));
 }
 
-describe("Redshift's plan, its COPY replaced", { skip, concurrency: 2 }, () => {
+describe("Redshift's plan", { skip, concurrency: 2 }, () => {
   for (let number = 0; number < DROPS; number += 1) {
     const seed = SEED + number;
-    test(`leaves what the model says, visit by visit and when scripts come again (REDSHIFT_SEED=${seed})`, async () => {
+    const way = WAYS[number % WAYS.length]!;
+    test(`leaves what the model says by ${way}, visit by visit and when all comes again (REDSHIFT_SEED=${seed})`, async () => {
       const r = random(seed);
       const drop = await openDrop();
       const groups = randomGroups(r);
-      const scripts: string[] = [];
       for (const [i, group] of groups.entries()) {
         await deliver(drop, group, r);
         if (i < groups.length - 1 && r.chance(0.4)) continue;
-        const script = await scriptOf(drop);
-        scripts.push(script);
-        assert.deepEqual(run(drop, script), { code: 0, stderr: '' });
+        const { code, stderr } = await merge(drop, way);
+        assert.equal(code, 0, stderr);
       }
       const expected = modelOf(groups);
-      assert.deepEqual(canonical(await postgresTables(drop.target)), expected);
-      for (const script of scripts) assert.deepEqual(run(drop, script), { code: 0, stderr: '' });
-      assert.deepEqual(canonical(await postgresTables(drop.target)), expected, 'applied again');
+      const tables = async () => canonical(await postgresTables(drop.database.postgres));
+      assert.deepEqual(await tables(), expected);
+      const again = await merge(drop, way, '', '0');
+      assert.equal(again.code, 0, again.stderr);
+      assert.deepEqual(await tables(), expected, 'applied again');
+      // A script is run later, so that its manifests stay.
+      assert.equal((await drop.scratchFiles()).length > 0, way === 'script with manifests');
     });
   }
 
@@ -239,17 +215,15 @@ describe("Redshift's plan, its COPY replaced", { skip, concurrency: 2 }, () => {
     line('2', 'o', '1', 'b', '2.00', null);
 
   /** The vendor's sample code, word for word but for names and COPY. */
-  async function sample(drop: Drop, key: string): Promise<void> {
-    const rows = parse(readFileSync(join(drop.folder, key)), {
-      cast: (value) => (value === '' ? null : value),
-    }) as (string | null)[][];
+  async function sample({ database }: Drop, text: string): Promise<void> {
+    const rows = parse(text, { cast: (value) => (value === '' ? null : value) }) as (string | null)[][];
     const values = rows.map(
       (row) =>
         `(${row.map((field) => (field === null ? 'NULL' : `'${field.replaceAll("'", "''")}'`)).join(', ')})`,
     );
     const columns = 'FactId, OrganizationId, void, Note, Amount, Happened';
     await query(
-      drop.target,
+      database.postgres,
       `CREATE TABLE IF NOT EXISTS sample (FactId DECIMAL(19,0), OrganizationId VARCHAR(36), void INT, Note VARCHAR(200), Amount DECIMAL(9,2), Happened TIMESTAMP);
       CREATE TEMPORARY TABLE stage (LIKE sample);
       INSERT INTO stage (${columns}) SELECT a::decimal, b, c::int, d, e::decimal, f::timestamp FROM (VALUES ${values.join(', ')}) v (a, b, c, d, e, f);
@@ -258,19 +232,79 @@ describe("Redshift's plan, its COPY replaced", { skip, concurrency: 2 }, () => {
     );
   }
 
-  for (const flags of ['', '--vendor-exact']) {
-    test(`does to facts what the vendor's sample code does ${flags}`, async () => {
+  for (const way of ['script', 'load'] as const) {
+    for (const flags of ['', '--vendor-exact']) {
+      test(`does to facts what the vendor's sample code does, by ${way} ${flags}`, async () => {
+        const drop = await openDrop();
+        await drop.put('POD1/1000/Bi_FactRandom/1/data.csv', first);
+        await drop.put('POD1/1001/Bi_FactRandom/2/data.csv', second);
+        const { code, stderr } = await merge(drop, way, flags);
+        assert.equal(code, 0, stderr);
+        await sample(drop, first);
+        await sample(drop, second);
+        const rows = 'SELECT factid, organizationid, void::int, note, amount, happened FROM';
+        assert.deepEqual(
+          await query(drop.database.postgres, `${rows} bi_factrandom ORDER BY 1`),
+          await query(drop.database.postgres, `${rows} sample ORDER BY 1`),
+        );
+      });
+    }
+
+    test(`is refused in whole when a value is not of its type, naming the file, the column and the value, by ${way}`, async () => {
+      const drop = await openDrop();
+      await drop.put('POD1/1000/Bi_FactRandom/1/data.csv', line('1', 'o', '0', 'a', '1.005', null));
+      const { code, stderr } = await merge(drop, way);
+      assert.equal(code, way === 'load' ? 1 : 3);
+      assert.match(
+        stderr,
+        /Bi_FactRandom\/1\/data\.csv column Amount: expected decimal\(9,2\), found 1\.005/,
+      );
+      assert.deepEqual(canonical(await postgresTables(drop.database.postgres)), {});
+    });
+
+    test(`is refused when two rows of one key in one logid differ and nothing says which is the later one, by ${way}`, async () => {
+      const drop = await openDrop();
+      await drop.put(
+        'POD1/1000/Bi_FactRandom/1/data.csv',
+        line('1', 'o', '0', 'a', '1.00', null) + line('1', 'o', '0', 'b', '1.00', null),
+      );
+      const { code, stderr } = await merge(drop, way);
+      assert.equal(code, way === 'load' ? 1 : 3);
+      assert.match(stderr, /expected one row per key \(FactId, OrganizationId\) or an order to choose by/);
+    });
+
+    test(`is refused when COPY has read another file whose name begins in the same way, and not with a manifest, by ${way}`, async () => {
+      const drop = await openDrop();
+      const key = 'POD1/1000/Bi_FactRandom/1/data.csv';
+      await drop.put(key, first);
+      const script = await scriptOf(drop);
+      await drop.put(`${key}.bak`, first);
+      const list = `${listing(drop)} | jq -c 'select((.uri // "") | endswith(".bak") | not)'`;
+      const last = (more: string) =>
+        way === 'load'
+          ? `brigade load '${drop.database.url}' ${more}`
+          : `to-sql --dialect redshift ${more} | psql -X -q '${drop.database.psql}'`;
+      assert.ok(script.includes(`${key}'`));
+      const { stderr, code } = await shell(`${list} | ${last('')}`);
+      assert.match(stderr, /expected this file only, found also s3:.*data\.csv\.bak/);
+      assert.equal(code, way === 'load' ? 1 : 3);
+      const exact = await shell(`${list} | ${last(`--scratch s3://${drop.bucket}-scratch ${drop.flags}`)}`);
+      assert.equal(exact.code, 0, exact.stderr);
+      assert.deepEqual(await query(drop.database.postgres, 'SELECT factid FROM bi_factrandom ORDER BY 1'), [
+        { factid: '1' },
+        { factid: '2' },
+      ]);
+    });
+
+    test(`is refused when it skips a group, by ${way}`, async () => {
       const drop = await openDrop();
       await drop.put('POD1/1000/Bi_FactRandom/1/data.csv', first);
+      assert.equal((await merge(drop, way)).code, 0);
       await drop.put('POD1/1001/Bi_FactRandom/2/data.csv', second);
-      await apply(drop, flags);
-      await sample(drop, 'POD1/1000/Bi_FactRandom/1/data.csv');
-      await sample(drop, 'POD1/1001/Bi_FactRandom/2/data.csv');
-      const rows = 'SELECT factid, organizationid, void::int, note, amount, happened FROM';
-      assert.deepEqual(
-        await query(drop.target, `${rows} bi_factrandom ORDER BY 1`),
-        await query(drop.target, `${rows} sample ORDER BY 1`),
-      );
+      await drop.put('POD1/1002/Bi_FactRandom/3/data.csv', line('3', 'o', '0', 'c', '3.00', null));
+      const { code, stderr } = await merge(drop, way, '', '1001');
+      assert.equal(code, way === 'load' ? 1 : 3);
+      assert.match(stderr, /cursor of POD1 is 1000, stream starts after 1001/);
     });
   }
 
@@ -282,47 +316,163 @@ describe("Redshift's plan, its COPY replaced", { skip, concurrency: 2 }, () => {
     assert.match(exact, /IAM_ROLE '[^']+' COMPUPDATE OFF CSV;/);
     assert.doesNotMatch(exact, /FILLRECORD|EMPTYASNULL/);
   });
+});
 
-  test('is refused in whole when a value is not of its type, naming the file, the column and the value', async () => {
-    const drop = await openDrop();
-    await drop.put('POD1/1000/Bi_FactRandom/1/data.csv', line('1', 'o', '0', 'a', '1.005', null));
-    const { code, stderr } = run(drop, await scriptOf(drop));
-    assert.equal(code, 3);
-    assert.match(stderr, /Bi_FactRandom\/1\/data\.csv column Amount: expected decimal\(9,2\), found 1\.005/);
-    assert.deepEqual(canonical(await postgresTables(drop.target)), {});
-  });
+describe('load into Redshift', { concurrency: 2 }, () => {
+  const line = (...fields: (string | null)[]) => [...csvLines([fields])].join('');
+  const fact = (id: string, note = 'a') => line(id, 'o', '0', note, '1.00', null);
 
-  test('is refused when two rows of one key in one logid differ and nothing says which is the later one', async () => {
+  for (const way of ['load', 'load with manifests'] as const) {
+    test(`a COPY that fails is told with file, line, column and reason, and leaves nothing, by ${way}`, async () => {
+      const drop = await openDrop();
+      await drop.put('POD1/1000/Bi_FactRandom/1/data.csv', fact('1'));
+      await drop.put(
+        'POD1/1000/Bi_FactRandom/2/data.csv',
+        `${fact('2')}3,o,0,a,1.00,,too,many\n${fact('4', 'x'.repeat(70_000))}`,
+      );
+      const { code, stderr } = await merge(drop, way);
+      assert.equal(code, 1);
+      assert.match(
+        stderr,
+        /^load: table Bi_FactRandom file s3:\/\/[\w-]+\/POD1\/1000\/Bi_FactRandom\/2\/data\.csv line 2: Extra column\(s\) found \(Load into table 'brigade_raw' failed\.[^\n]*\)\n$/,
+      );
+      assert.deepEqual(canonical(await postgresTables(drop.database.postgres)), {});
+      assert.deepEqual(await drop.scratchFiles(), []);
+      await drop.put('POD1/1000/Bi_FactRandom/2/data.csv', fact('4', 'x'.repeat(70_000)));
+      assert.match(
+        (await merge(drop, way)).stderr,
+        /2\/data\.csv line 1 column note: String length exceeds DDL length/,
+      );
+    });
+  }
+
+  test('where the cluster has no such view the older one is asked, and where neither tells, its own message stays', async () => {
     const drop = await openDrop();
-    await drop.put(
-      'POD1/1000/Bi_FactRandom/1/data.csv',
-      line('1', 'o', '0', 'a', '1.00', null) + line('1', 'o', '0', 'b', '1.00', null),
+    await drop.put('POD1/1000/Bi_FactRandom/1/data.csv', `${fact('1')}3,o,0,a,1.00,,too,many\n`);
+    const change = (sql: string) => query(drop.database.postgres, `SET allow_system_table_mods = on; ${sql}`);
+    await change(
+      'ALTER VIEW pg_catalog.sys_load_error_detail RENAME TO hidden; CREATE VIEW pg_catalog.stl_load_errors AS SELECT session_id AS session, start_time AS starttime, file_name AS filename, line_number, column_name AS colname, error_message AS err_reason FROM pg_catalog.hidden',
     );
-    const { code, stderr } = run(drop, await scriptOf(drop));
-    assert.equal(code, 3);
-    assert.match(stderr, /expected one row per key \(FactId, OrganizationId\) or an order to choose by/);
-  });
-
-  test('is refused when COPY has read another file whose name begins in the same way', async () => {
-    const drop = await openDrop();
-    await drop.put('POD1/1000/Bi_FactRandom/1/data.csv', first);
-    await query(
-      drop.target,
-      `INSERT INTO brigade_shim_load VALUES (1, 's3://${drop.bucket}/POD1/1000/Bi_FactRandom/1/data.csv.bak')`,
+    assert.match((await merge(drop)).stderr, /1\/data\.csv line 2: Extra column\(s\) found/);
+    await change('DROP VIEW pg_catalog.stl_load_errors');
+    assert.match(
+      (await merge(drop)).stderr,
+      /^load: table Bi_FactRandom: Load into table 'brigade_raw' failed\./,
     );
-    const { code, stderr } = run(drop, await scriptOf(drop));
-    assert.equal(code, 3);
-    assert.match(stderr, /expected this file only, found also s3:.*data\.csv\.bak/);
   });
 
-  test('is refused when it skips a group', async () => {
+  test('one COPY reads all files of a table and batch with --scratch, whose manifest names exactly these and is gone afterwards', async () => {
     const drop = await openDrop();
-    await drop.put('POD1/1000/Bi_FactRandom/1/data.csv', first);
-    await apply(drop);
-    await drop.put('POD1/1001/Bi_FactRandom/2/data.csv', second);
-    await drop.put('POD1/1002/Bi_FactRandom/3/data.csv', line('3', 'o', '0', 'c', '3.00', null));
-    const { code, stderr } = run(drop, await scriptOf(drop, '', '1001'));
-    assert.equal(code, 3);
-    assert.match(stderr, /cursor of POD1 is 1000, stream starts after 1001/);
+    for (const n of [1, 2, 3]) await drop.put(`POD1/1000/Bi_FactRandom/7/${n}.csv`, fact(String(n)));
+    await drop.put('POD1/1000/Bi_FactRandom/8/1.csv', fact('4'));
+    const { code, stderr } = await merge(drop, 'load with manifests');
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /zenoti POD1 1000: 1 table, 4 rows read, 4 inserted, 0 updated, 0 deleted/);
+    assert.equal(drop.database.copies.length, 2);
+    for (const copy of drop.database.copies)
+      assert.match(copy, /FROM 's3:\/\/[\w-]+-scratch\/x\/brigade\/[-\w]+\/\w+\.manifest' .* MANIFEST /);
+    assert.deepEqual(await drop.scratchFiles(), []);
+  });
+
+  test('a file that is gone since it was listed fails the COPY of its manifest', async () => {
+    const drop = await openDrop();
+    await drop.put('POD1/1000/Bi_FactRandom/7/1.csv', fact('1'));
+    const gone = `${listing(drop)} | sed 's#7/1.csv#7/2.csv#'`;
+    const { code, stderr } = await shell(
+      `${gone} | brigade load '${drop.database.url}' ${accessOf(drop, 'load with manifests')}`,
+    );
+    assert.equal(code, 1);
+    assert.match(stderr, /load: table Bi_FactRandom: .*7\/2\.csv is not there/);
+  });
+
+  test('Parquet files are read by a manifest that tells their lengths', async () => {
+    const drop = await openDrop();
+    const server = await s3Server();
+    const bucket = `${drop.bucket}-exports`;
+    await server.upload(bucket, fileURLToPath(new URL('../fixtures/drops/exports/first', import.meta.url)));
+    const list = `ls-groups s3://${bucket} --feed exports --name x --settle 0 ${drop.flags} | read-manifest ${drop.flags}`;
+    const { code, stderr } = await shell(
+      `${list} | brigade load '${drop.database.url}' ${accessOf(drop, 'load with manifests')}`,
+    );
+    assert.equal(code, 0, stderr);
+    const twin = await (await postgresServer()).database();
+    const decoded = await shell(`${list} | decode ${drop.flags} | brigade load ${twin}`);
+    assert.equal(decoded.code, 0, decoded.stderr);
+    const rows = (url: string) =>
+      query(
+        url,
+        'SELECT transaction_id, amount, tip, ratio, weight, business_date::text FROM fact_transactions ORDER BY 1',
+      );
+    assert.deepEqual(await rows(drop.database.postgres), await rows(twin));
+    assert.equal((await rows(twin)).length, 50);
+  });
+
+  test('loads at the same time, of scopes that share tables, leave what one after the other leaves', async () => {
+    const drop = await openDrop();
+    for (const [pod, first] of [
+      ['POD1', 1],
+      ['POD2', 101],
+      ['POD3', 201],
+    ] as const) {
+      for (const group of [1, 2])
+        await drop.put(`${pod}/${group}/Bi_FactRandom/${group}/data.csv`, fact(String(first + group)));
+    }
+    const pods = ['POD1', 'POD2', 'POD3', 'POD1'];
+    const loads = pods.map((pod) =>
+      shell(
+        `${listing(drop).replace('--feed', `--scope ${pod} --feed`)} | brigade load '${drop.database.url}'`,
+      ),
+    );
+    for (const { code, stderr } of await Promise.all(loads)) assert.ok(code === 0 || code === 75, stderr);
+    const last = await merge(drop);
+    assert.equal(last.code, 0, last.stderr);
+    const rows = await query(drop.database.postgres, 'SELECT factid FROM bi_factrandom ORDER BY 1');
+    assert.deepEqual(
+      rows.map(({ factid }) => factid),
+      ['2', '3', '102', '103', '202', '203'],
+    );
+  });
+
+  test('the schema of the URL is where tables and cursors are, for load, state and ls-groups', async () => {
+    const drop = await openDrop();
+    const url = `${drop.database.url}&schema=landing`;
+    await drop.put('POD1/1000/Bi_FactRandom/1/data.csv', fact('1'));
+    const loaded = await shell(`${listing(drop)} | brigade load '${url}'`);
+    assert.equal(loaded.code, 0, loaded.stderr);
+    assert.equal((await query(drop.database.postgres, 'SELECT * FROM landing.bi_factrandom')).length, 1);
+    const state = await shell(`brigade state '${url}'`);
+    assert.match(state.stdout, /"source":"acme","scope":"POD1","group":"1000"/);
+    const columns = await shell(`brigade state '${url}' --schema`);
+    assert.deepEqual(JSON.parse(columns.stdout.split('\n')[0]!), {
+      table: 'bi_factrandom',
+      columns: [
+        { name: 'factid', type: 'numeric(19,0)' },
+        { name: 'organizationid', type: 'character varying' },
+        { name: 'void', type: 'boolean' },
+        { name: 'note', type: 'character varying' },
+        { name: 'amount', type: 'numeric(9,2)' },
+        { name: 'happened', type: 'timestamp without time zone' },
+      ],
+    });
+    assert.equal((await shell(`brigade state '${drop.database.url}'`)).stdout, '');
+    const next = await shell(listing(drop, `@${url}`));
+    assert.doesNotMatch(next.stdout, /"\$":"group"/);
+  });
+
+  test('a column that comes with an upgrade script is added before its rows', async () => {
+    const drop = await openDrop();
+    await drop.put('POD1/1000/Bi_FactRandom/1/data.csv', fact('1'));
+    assert.equal((await merge(drop)).code, 0);
+    await drop.put('SchemaUpgrade/2.txt', 'ALTER TABLE Bi_FactRandom ADD Colour NVARCHAR(20);');
+    await drop.put('POD1/1001/Bi_FactRandom/2/data.csv', line('2', 'o', '0', 'b', '2.00', null, 'red'));
+    const { code, stderr } = await merge(drop);
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(
+      await query(drop.database.postgres, 'SELECT factid, colour FROM bi_factrandom ORDER BY 1'),
+      [
+        { factid: '1', colour: null },
+        { factid: '2', colour: 'red' },
+      ],
+    );
   });
 });

@@ -11,6 +11,7 @@ import { openFileStore } from '../src/stores/file.ts';
 import { normaliseRoot, openStore } from '../src/stores/index.ts';
 import { PATIENCE } from '../src/stores/resume.ts';
 import { openS3Store } from '../src/stores/s3.ts';
+import { openScratch } from '../src/stores/scratch.ts';
 import type { Store } from '../src/stores/store.ts';
 import './support/byte-order.ts';
 import { type Fault, startProxy } from './support/proxy.ts';
@@ -476,4 +477,37 @@ test('a root has one normal form', () => {
   for (const [given, expected] of table) assert.equal(normaliseRoot(given), expected);
   for (const wrong of ['gs://b/x', 'https://b.s3.amazonaws.com/x', 's3://', 's3:///x'])
     assert.throws(() => normaliseRoot(wrong), UsageError);
+});
+
+test('one object is written in whole, replaced and removed, and removing it again is no error', async () => {
+  const where = [
+    [s3, `${S3_ROOT}written/x y.json`],
+    [openStore(), pathToFileURL(join(scratch('written'), 'a', 'x y.json')).href],
+  ] as const;
+  for (const [store, uri] of where) {
+    await store.write(uri, Buffer.from('first'));
+    await store.write(uri, Buffer.from('second'));
+    assert.equal(await text(store.read(uri)), 'second');
+    await store.remove(uri);
+    await store.remove(uri);
+    assert.match((await failure(text(store.read(uri)))).message, /no such (object|file)/);
+  }
+  assert.match(
+    (await failure(s3.write(`s3://${DENIED_BUCKET}/x`, Buffer.from('x')))).message,
+    /may not s3:PutObject here/,
+  );
+});
+
+test('what a scratch folder cannot remove is told, and no reason to fail', async () => {
+  const warnings: string[] = [];
+  const warn = (message: string) => warnings.push(message);
+  const store = {
+    write: async () => {},
+    remove: () => Promise.reject(new UserError('s3://b/x: access denied')),
+  };
+  const folder = openScratch(store, 's3://b/', { warn });
+  assert.equal(await folder.put('same'), await folder.put('same'));
+  await folder.clean();
+  await folder.clean();
+  assert.deepEqual(warnings, ['s3://b/x: access denied; this file stays behind']);
 });

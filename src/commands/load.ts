@@ -1,18 +1,24 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import type { BulkOptions } from '../dialects/warehouse.ts';
 import { messageOf, UsageError } from '../errors.ts';
 import { createApply } from '../merge/apply.ts';
 import { planLines, rehearse } from '../merge/dry-run.ts';
 import type { GroupReport, MergeOptions } from '../merge/options.ts';
 import type { Sink } from '../stage.ts';
+import type { StoreOptions } from '../stores/store.ts';
 import { connect } from '../targets/index.ts';
 import { parseTarget } from '../targets/target.ts';
+import { redshiftFlags, scratchOf } from './bulk-flags.ts';
 import { defineCommand } from './command.ts';
 import { mergeFlags } from './merge-flags.ts';
 
-export type LoadOptions = MergeOptions & {
-  /** Hears how each group went; default: a line through the context's `warn`. */
-  readonly onGroup?: (report: GroupReport) => void;
-};
+export type LoadOptions = MergeOptions &
+  Pick<BulkOptions, 'iamRole' | 'region' | 'scratch'> &
+  StoreOptions & {
+    /** Hears how each group went; default: a line through the context's `warn`. */
+    readonly onGroup?: (report: GroupReport) => void;
+  };
 
 /**
  * Merges the stream into a database: each group in one transaction, together with its cursor, so that a group is
@@ -21,12 +27,24 @@ export type LoadOptions = MergeOptions & {
  * `TemporaryError` for a database that is locked or does not answer. With `dryRun` all of it is done in one transaction,
  * told, and rolled back; the database is locked meanwhile.
  */
-export function load(target: string, options: LoadOptions = {}): Sink {
+export function load(target: string, given: LoadOptions = {}): Sink {
   return async (input, context) => {
     const place = parseTarget(target, context);
+    for (const flag of ['iamRole', 'scratch'] as const) {
+      if (given[flag] !== undefined && place.kind !== 'redshift')
+        throw new UsageError(
+          `--${flag === 'iamRole' ? 'iam-role' : flag}: expected a target redshift://…, found one of ${place.kind}`,
+        );
+    }
+    const schema = given.schema ?? place.schema;
+    const options = schema === undefined ? given : { ...given, schema };
     const isNew = place.kind === 'duckdb' && options.dryRun === true && !existsSync(place.path);
     const opened = isNew ? ({ kind: 'duckdb', path: ':memory:' } as const) : place;
-    const connection = connect(opened, { schema: options.schema }, context);
+    const scratch =
+      options.scratch === undefined
+        ? {}
+        : { scratch: scratchOf(options.scratch, options, { run: randomUUID() }, context) };
+    const connection = connect(opened, { schema, bulk: options, ...scratch }, context);
     const rehearsal = options.dryRun === true ? rehearse(connection) : undefined;
     const tell = (group: GroupReport) => {
       if (rehearsal === undefined) return context.warn(groupLine(group));
@@ -59,16 +77,19 @@ export const loadCommand = defineCommand({
   summary: 'merge the wire into a database, exactly once',
   details: `Each group is applied in one transaction, which also records it in brigade_ledger: a group that comes again
 changes nothing, one that skips groups is refused. How a table is merged (append, upsert, delete-insert, replace, scd2) comes
-with the wire, from feed and catalog. TARGET is a path ending in .duckdb, duckdb:PATH, postgres://…, mysql://…, or env:NAME or
-file:PATH that hold one. A stream that is cut off changes nothing beyond the groups already committed.`,
+with the wire, from feed and catalog. TARGET is a path ending in .duckdb, duckdb:PATH, postgres://…, redshift://…, mysql://…,
+or env:NAME or file:PATH that hold one. A stream that is cut off changes nothing beyond the groups already committed.
+
+Redshift takes files: leave decode out, and the cluster reads the bucket (--iam-role).`,
   examples: [
     'ls-groups fixtures/drops/zenoti/first --feed zenoti --settle 0 | read-manifest --catalog fixtures/drops/zenoti/catalog.json | decode | dedupe | brigade load wh.duckdb',
     'ls-groups s3://acme-csq --feed contentsquare | read-manifest | decode | dedupe | brigade load env:WAREHOUSE_URL',
+    'ls-groups s3://acme-zenoti --feed zenoti | read-manifest --catalog catalog.json | brigade load env:REDSHIFT_URL --scratch s3://acme-scratch',
   ],
   args: 'TARGET [FILE…]',
   reads: 'files',
   ownArgs: 1,
-  flags: mergeFlags,
+  flags: { ...redshiftFlags, ...mergeFlags },
   make: (options, args) => {
     const [target] = args;
     if (target === undefined) throw new UsageError('expected a TARGET, found none: brigade load wh.duckdb');

@@ -16,6 +16,8 @@ import { createApply } from '../merge/apply.ts';
 import { planLines, rehearseScript } from '../merge/dry-run.ts';
 import type { MergeOptions } from '../merge/options.ts';
 import type { Printer } from '../stage.ts';
+import type { StoreOptions } from '../stores/store.ts';
+import { redshiftFlags, scratchOf } from './bulk-flags.ts';
 import { defineCommand } from './command.ts';
 import { choice, type Flag, text } from './flags.ts';
 import { mergeFlags } from './merge-flags.ts';
@@ -33,7 +35,8 @@ const scripts = {
 } as const satisfies Record<keyof typeof dialects, (options: ScriptOptions) => Script>;
 
 export type ToSqlOptions = MergeOptions &
-  BulkOptions & {
+  BulkOptions &
+  StoreOptions & {
     readonly dialect: keyof typeof scripts;
     /** What the target looks like, so that columns can be widened; without it tables are only created and columns added. */
     readonly targetSchema?: TargetSchema;
@@ -48,15 +51,20 @@ export function toSql(options: ToSqlOptions): Printer {
   const make = scripts[options.dialect];
   if (make === undefined)
     throw new UsageError(`--dialect: expected ${Object.keys(scripts).join(', ')}, found ${options.dialect}`);
+  const { dialect, scratch, dryRun = false } = options;
+  if (scratch !== undefined && dialect !== 'redshift')
+    throw new UsageError(
+      `--scratch: expected --dialect redshift, whose COPY reads manifests, found ${dialect}`,
+    );
   return async function* (input, context) {
     let pieces: (string | Uint8Array)[] = [];
-    const dryRun = options.dryRun === true;
     const script = make({
       write: (text) => {
         if (!dryRun) pieces.push(text);
       },
       targetSchema: options.targetSchema,
       bulk: options,
+      scratch: scratch === undefined ? undefined : scratchOf(scratch, options, { dryRun }, context),
     });
     const rehearsal = rehearseScript(script);
     const engine = dryRun ? rehearsal.engine : script;
@@ -85,8 +93,7 @@ export function toSql(options: ToSqlOptions): Printer {
 }
 
 const bulkFlags = {
-  iamRole: text('ARN', 'redshift: the role that reads S3 (default: the default role of the cluster)'),
-  region: text('NAME', 'redshift: the region of the bucket, where it is not that of the cluster'),
+  ...redshiftFlags,
   storageIntegration: text('NAME', 'snowflake: the storage integration that reads the bucket'),
   connection: text('NAME', 'bigquery: the connection that reads a bucket outside Google Cloud Storage'),
 } as const;
@@ -108,7 +115,8 @@ in a statement that fails.
 
 PostgreSQL, MySQL and SQLite take rows; DuckDB takes rows and reads files that nobody decoded by itself. Redshift, Snowflake, BigQuery,
 Databricks and Spark take files only: leave decode out, and the warehouse reads the bucket. No key ever stands in a script:
-what may read the bucket is said by --iam-role, --storage-integration, --connection, or is set up in the engine.`,
+what may read the bucket is said by --iam-role, --storage-integration, --connection, or is set up in the engine. --scratch
+writes manifests to S3 (--endpoint, --profile … say how); they stay there, since the script is run later.`,
   examples: [
     'ls-groups fixtures/drops/zenoti/first --feed zenoti --settle 0 | read-manifest --catalog fixtures/drops/zenoti/catalog.json | decode | dedupe | to-sql --dialect postgres | psql',
     'ls-groups fixtures/drops/exports/first --feed exports --settle 0 | read-manifest | to-sql --dialect duckdb | duckdb wh.duckdb',

@@ -1,3 +1,4 @@
+import { mismatch } from '../errors.ts';
 import { type ColumnType, decimalDigits } from '../merge/lattice.ts';
 import { type Dialect, doubleQuoted, singleQuoted } from './dialect.ts';
 import { postgres } from './postgres.ts';
@@ -105,7 +106,11 @@ export const redshift: Dialect = {
     `SET search_path TO ${quoted(schema)}`,
     `CREATE TABLE IF NOT EXISTS ${quoted(schema)}.brigade_lock (n INTEGER)`,
     createGo(false, 'VARCHAR(64)'),
+    // Two sessions that replace it at the same time would collide.
+    postgres.begin,
+    `LOCK TABLE ${quoted(schema)}.brigade_lock`,
     `CREATE OR REPLACE PROCEDURE brigade_check(query VARCHAR(65535)) AS $$ DECLARE message VARCHAR(65535); BEGIN EXECUTE query INTO message; IF message IS NOT NULL THEN RAISE EXCEPTION '%', message; END IF; END; $$ LANGUAGE plpgsql`,
+    postgres.commit,
   ],
   createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`,
   // One column a statement, and no IF NOT EXISTS: where the table is not known, a column that it lacks fails the merge.
@@ -130,15 +135,29 @@ const COMPRESSION = { none: '', gzip: ' GZIP', zstd: ' ZSTD', bzip2: ' BZIP2' } 
  * the text \N would be NULL.
  */
 function load(bulk: Bulk): { statements: string[] } {
-  const { raw, columns, uris, options } = bulk;
+  const { raw, columns, uris, options, manifest } = bulk;
+  const copyFrom = (uri: string, form: string) =>
+    `COPY ${raw} (${columns.join(', ')}) FROM ${literal(uri)} ${access(bulk)} ${form}`;
+  // The files of a manifest are read as they are named, so that there is nothing to compare.
+  if (manifest !== undefined) return { statements: [copyFrom(manifest, `MANIFEST ${formOf(bulk)}`)] };
   const statements = uris.flatMap((uri) => {
-    const copy = `COPY ${raw} (${columns.join(', ')}) FROM ${literal(uri)} ${access(bulk)} ${formOf(bulk)}`;
+    const copy = copyFrom(uri, formOf(bulk));
     if (options.vendorExact === true) return [copy];
     // https://docs.aws.amazon.com/redshift/latest/dg/SYS_LOAD_DETAIL.html
     const others = `SELECT ${literal(`file ${uri}: expected this file only, found also `)} || min(rtrim(d.file_name)) AS m FROM sys_load_detail d WHERE d.query_id = pg_last_copy_id() AND rtrim(d.file_name) <> ${literal(uri)} HAVING count(*) > 0`;
     return [copy, redshift.check(others)];
   });
   return { statements };
+}
+
+// Of columnar files the length must be told: https://docs.aws.amazon.com/redshift/latest/dg/loading-data-files-using-manifest.html
+function manifest({ files, format }: Bulk): string {
+  const entries = files.map(({ uri, bytes }) => {
+    if (format !== 'parquet') return { url: uri, mandatory: true };
+    if (bytes === undefined) throw mismatch(`file ${uri}`, 'its size on the wire, for the manifest', 'none');
+    return { url: uri, mandatory: true, meta: { content_length: bytes } };
+  });
+  return `${JSON.stringify({ entries })}\n`;
 }
 
 function access({ options: { iamRole = 'default', region } }: Bulk): string {
@@ -181,5 +200,6 @@ export const redshiftWarehouse: Warehouse = {
   matches: (text, form) => `${text} ~ ${literal(`^(${form})$`)}`,
   value,
   load,
+  manifest,
   vendorExact: true,
 };

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { messageOf, UserError } from '../errors.ts';
 import type { Engine } from '../merge/engine.ts';
+import type { Scratch } from '../stores/scratch.ts';
 import type { Dialect, TargetColumn } from './dialect.ts';
 import type { BulkOptions } from './warehouse.ts';
 
@@ -13,6 +14,8 @@ export interface ScriptOptions {
   readonly targetSchema: TargetSchema | undefined;
   /** How the engine reads files by itself. */
   readonly bulk?: BulkOptions;
+  /** Where lists of files are written, for engines that read such. */
+  readonly scratch?: Scratch | undefined;
 }
 
 /** Columns by the target's name of the table. */

@@ -103,3 +103,10 @@ export function columnsQuery(name: DialectName, schema: string | undefined): str
   );
   return `SELECT ${line} AS line FROM ${view(where)} c WHERE c.table_schema = ${where === '' ? 'DATABASE()' : dialect.literal(where)} AND substr(lower(c.table_name), 1, 8) <> 'brigade_' ORDER BY c.table_name, c.ordinal_position`;
 }
+
+/** A query for the columns of one table, in order: `name`, and `type` as `columnsQuery` has it. */
+export function columnsOf(name: Exclude<DialectName, 'spark'>, schema: string, table: string): string {
+  const { view, type } = COLUMNS[name];
+  const { literal }: Dialect = dialects[name];
+  return `SELECT c.column_name AS name, ${type} AS type FROM ${view(schema)} c WHERE c.table_schema = ${literal(schema)} AND c.table_name = ${literal(table)} ORDER BY c.ordinal_position`;
+}

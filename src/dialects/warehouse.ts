@@ -12,6 +12,8 @@ export interface BulkOptions {
   readonly iamRole?: string;
   /** Redshift: the region of the bucket, where it is not that of the cluster. */
   readonly region?: string;
+  /** Redshift: the folder in S3 for manifests (`s3://bucket/prefix`), so that one COPY reads many files. */
+  readonly scratch?: string;
   /** Snowflake. */
   readonly storageIntegration?: string;
   /** BigQuery: for files outside Google Cloud Storage. */
@@ -31,6 +33,8 @@ export interface Bulk {
   readonly format: FileFormat;
   readonly codec: FileCodec;
   readonly csv: CsvForm;
+  /** The address of what `manifest` made. */
+  readonly manifest?: string;
   /** The table to load into, quoted: it exists, is empty, and has `columns`. */
   readonly raw: string;
   /** Quoted, in the order of the files. */
@@ -65,6 +69,8 @@ export interface Warehouse {
   /** Text that has its type's form as a value. */
   value(text: string, type: ColumnType): string;
   load(bulk: Bulk): Loaded;
+  /** A list of the files, to be read by the engine. */
+  manifest?(bulk: Bulk): string;
   /** The statements of a transaction as one that undoes everything when one of them fails; default: just one after the other. */
   block?(statements: readonly string[]): string;
   /** Whether the vendor's own statements run there as they are. */

@@ -1,8 +1,8 @@
 /** Folders as a store: what a bucket's copy on disk looks like, in the same order and with the same errors. */
 
 import type { BigIntStats } from 'node:fs';
-import { open, readdir, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { codeOf, messageOf, UserError } from '../errors.ts';
 import { compareText } from '../wire/order.ts';
@@ -58,6 +58,18 @@ export function openFileStore({ signal }: { readonly signal?: AbortSignal } = {}
       if (!found.isFile()) throw new UserError(`${uri}: expected a file, found a folder`);
       return entryOf(path, path.slice(path.lastIndexOf('/') + 1), found);
     },
+    async write(uri, body) {
+      const path = filePath(uri);
+      try {
+        await mkdir(dirname(path), { recursive: true });
+        // Nobody reads half of it.
+        await writeFile(`${path}.part`, body);
+        await rename(`${path}.part`, path);
+      } catch (error) {
+        throw new UserError(`${uri}: expected a file to write, found: ${messageOf(error)}`, { cause: error });
+      }
+    },
+    remove: async (uri) => rm(filePath(uri), { force: true }).catch((error) => fail(uri, error)),
     localPath: filePath,
   };
 }

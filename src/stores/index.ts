@@ -48,6 +48,8 @@ export function openStore(options: StoreOptions = {}, context: StoreContext = {}
       yield* (await storeOf(uri)).read(uri, readOptions);
     },
     stat: async (uri) => (await storeOf(uri)).stat(uri),
+    write: async (uri, body) => (await storeOf(uri)).write(uri, body),
+    remove: async (uri) => (await storeOf(uri)).remove(uri),
     localPath: (uri) => (schemeOf(uri) === 's3' ? undefined : files.localPath(uri)),
   };
 }

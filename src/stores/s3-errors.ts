@@ -5,7 +5,7 @@ import { codeOf, messageOf, TemporaryError, UserError } from '../errors.ts';
 /** One thing that was asked of S3. */
 export interface S3Call {
   /** The permission it needs, as an IAM policy names it. */
-  readonly action: 's3:ListBucket' | 's3:GetObject';
+  readonly action: 's3:ListBucket' | 's3:GetObject' | 's3:PutObject' | 's3:DeleteObject';
   readonly uri: string;
   readonly bucket: string;
 }

@@ -1,9 +1,11 @@
 /** S3 and what speaks its protocol, as a store. */
 
 import {
+  DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
+  PutObjectCommand,
   S3Client,
   type S3ClientConfig,
 } from '@aws-sdk/client-s3';
@@ -124,8 +126,29 @@ export function openS3Store(options: StoreOptions, context: S3Context = {}): Sto
         throw s3Error(error, { action: 's3:GetObject', uri, bucket });
       }
     },
+    write: (uri, body) =>
+      send(uri, 's3:PutObject', (place) => new PutObjectCommand({ ...place, Body: body, ...payer })),
+    remove: (uri) => send(uri, 's3:DeleteObject', (place) => new DeleteObjectCommand({ ...place, ...payer })),
     localPath: () => undefined,
   };
+
+  async function send(
+    uri: string,
+    action: S3Call['action'],
+    command: (place: { Bucket: string; Key: string }) => PutObjectCommand | DeleteObjectCommand,
+  ): Promise<void> {
+    const { bucket, key } = parts(uri);
+    const options = signal === undefined ? {} : { abortSignal: signal };
+    try {
+      const request = command({ Bucket: bucket, Key: key });
+      // One call per command: the client's types tell them apart.
+      if (request instanceof PutObjectCommand) await (await client()).send(request, options);
+      else await (await client()).send(request, options);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw s3Error(error, { action, uri, bucket });
+    }
+  }
 
   async function* read(uri: string, { start = 0, end, etag }: ReadOptions): AsyncIterable<Uint8Array> {
     if (end !== undefined && end <= start) return;

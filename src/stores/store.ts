@@ -34,6 +34,10 @@ export interface Store {
   /** The bytes of one object, retried by range when a connection breaks. Throws `UserError` when it is not there. */
   read(uri: string, options?: ReadOptions): AsyncIterable<Uint8Array>;
   stat(uri: string): Promise<Entry>;
+  /** Writes one small object in whole; in the place of what is there. */
+  write(uri: string, body: Uint8Array): Promise<void>;
+  /** Removes one object; it need not be there. */
+  remove(uri: string): Promise<void>;
   /** A path a native reader may open: the file itself, or undefined where the bytes are not local. */
   localPath(uri: string): string | undefined;
 }

@@ -8,6 +8,7 @@ import { type DuckDB, duckdbMessage, openDuckDB } from '../duckdb.ts';
 import { messageOf, mismatch, TemporaryError, UserError } from '../errors.ts';
 import type { Row } from '../wire/types.ts';
 import type { Connection } from './connection.ts';
+import { flagsByColumns } from './settled-flags.ts';
 import { createSpool, type Segment } from './spool.ts';
 
 /** Bytes of rows on disk before they go into the stage. */
@@ -59,7 +60,6 @@ export function connectDuckDB(
 ): Connection {
   let database: DuckDB | undefined;
   const spool = createSpool();
-  const chosen = new Map<string, boolean>();
 
   async function execute<T>(sql: string, how: (db: DuckDB) => Promise<T>): Promise<T> {
     if (database === undefined) throw new Error('duckdb: a statement before open');
@@ -133,18 +133,7 @@ export function connectDuckDB(
           .length > 0
       );
     },
-    async decide(flags) {
-      chosen.clear();
-      if (flags.length === 0) return;
-      const [row] = await rows(
-        `SELECT ${flags.map(({ name, condition }) => `${condition} AS ${name}`).join(', ')}`,
-      );
-      for (const { name } of flags) chosen.set(name, row?.[name] === true);
-    },
-    async when(flag, body) {
-      if (chosen.get(flag) === true) await body();
-    },
-    guard: () => undefined,
+    ...flagsByColumns(rows),
     async abandon() {
       // Nothing is under way if the failure came before the transaction.
       await database?.run('ROLLBACK').catch(() => {});

@@ -1,27 +1,40 @@
 import { existsSync } from 'node:fs';
+import type { BulkOptions } from '../dialects/warehouse.ts';
 import { mismatch } from '../errors.ts';
 import type { Cursor } from '../feeds/feed.ts';
 import { LEDGER, ownTables, selectState } from '../merge/ledger.ts';
 import type { Context } from '../stage.ts';
+import type { Scratch } from '../stores/scratch.ts';
 import type { Connection } from './connection.ts';
 import { connectDuckDB } from './duckdb.ts';
 import { connectMysql } from './mysql.ts';
 import { connectPostgres } from './postgres.ts';
+import { connectRedshift } from './redshift.ts';
 import { parseTarget, type Target } from './target.ts';
 
 export interface ConnectOptions {
   readonly schema: string | undefined;
   /** Nothing will be written. */
   readonly readOnly?: boolean;
+  /** How an engine that takes files gets at them. */
+  readonly bulk?: BulkOptions;
+  readonly scratch?: Scratch;
 }
 
 /** A connection to a target; nothing is opened before `open`. */
-export function connect(target: Target, options: ConnectOptions, context: Context): Connection {
+export function connect(target: Target, given: ConnectOptions, context: Context): Connection {
+  const options = { ...given, schema: given.schema ?? target.schema };
   switch (target.kind) {
     case 'duckdb':
       return connectDuckDB(target.path, options);
     case 'postgres':
       return connectPostgres(target.url, options, context);
+    case 'redshift':
+      return connectRedshift(
+        target.url,
+        { schema: options.schema, bulk: options.bulk ?? {}, scratch: options.scratch },
+        context,
+      );
     case 'mysql':
       return connectMysql(target.url, options, context);
   }
@@ -48,10 +61,10 @@ export interface StateOptions {
  * without ledger, or a DuckDB file that is not there, has no state. The target is closed again before this returns.
  */
 export function readState(text: string, context: Context, options: StateOptions = {}): Promise<State[]> {
-  return reading(text, context, options, [], async (connection) => {
+  return reading(text, context, options, [], async (connection, schema) => {
     const { dialect } = connection;
     if ((await connection.columns(LEDGER)) === null) return [];
-    const own = ownTables({ dialect, schema: options.schema ?? dialect.schema });
+    const own = ownTables({ dialect, schema: schema ?? dialect.schema });
     const rows = await connection.rows(selectState(own, dialect));
     return (rows ?? []).map((row) => ({
       feed: String(row['feed']),
@@ -92,17 +105,18 @@ export function readSchema(
 async function reading<T>(
   text: string,
   context: Context,
-  { schema }: StateOptions,
+  options: StateOptions,
   nothing: T,
-  read: (connection: Connection) => Promise<T>,
+  read: (connection: Connection, schema: string | undefined) => Promise<T>,
 ): Promise<T> {
   const target = parseTarget(text, context);
+  const schema = options.schema ?? target.schema;
   if (target.kind === 'duckdb' && !existsSync(target.path)) return nothing;
   const connection = connect(target, { schema, readOnly: true }, context);
   try {
     await connection.open();
     for (const statement of connection.dialect.session) await connection.run(statement);
-    return await read(connection);
+    return await read(connection, schema);
   } finally {
     await connection.close();
   }

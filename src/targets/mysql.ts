@@ -7,6 +7,7 @@ import type { Fill } from '../merge/engine.ts';
 import type { Context } from '../stage.ts';
 import type { Row, Run } from '../wire/types.ts';
 import type { Connection } from './connection.ts';
+import { flagsByColumns } from './settled-flags.ts';
 import { maskTarget } from './target.ts';
 
 const CONNECT_TIMEOUT_MS = 30_000;
@@ -45,7 +46,6 @@ export function connectMysql(
   let client: Client | undefined;
   let takesFiles = false;
   let filling: { readonly fill: Fill; readonly to: string; text: string[]; size: number } | undefined;
-  const chosen = new Map<string, boolean>();
 
   async function send<T>(sql: string, how: (client: Client) => Promise<T>): Promise<T> {
     if (client === undefined) throw new Error('mysql: a statement before open');
@@ -171,18 +171,7 @@ export function connectMysql(
           .length > 0
       );
     },
-    async decide(flags) {
-      chosen.clear();
-      if (flags.length === 0) return;
-      const [row] = await rows(
-        `SELECT ${flags.map(({ name, condition }) => `${condition} AS ${name}`).join(', ')}`,
-      );
-      for (const { name } of flags) chosen.set(name, Number(row?.[name]) === 1);
-    },
-    async when(flag, body) {
-      if (chosen.get(flag) === true) await body();
-    },
-    guard: () => undefined,
+    ...flagsByColumns(rows),
     async abandon() {
       filling = undefined;
       await client?.query('ROLLBACK').catch(() => {});

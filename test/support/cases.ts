@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { DROPS, deliver, FEEDS } from '../../src/demo/deliver.ts';
 import { type Outcome, shell } from './cli.ts';
 import { postgresServer } from './postgres.ts';
+import { redshiftDatabase } from './redshift.ts';
 import { DENIED_BUCKET, s3Server } from './s3.ts';
 import { scratch } from './scratch.ts';
 
@@ -33,8 +34,8 @@ export async function missingNeed(name: string): Promise<string | undefined> {
 /**
  * Runs one case in a scratch folder that holds a copy of the case's own files. Its shell knows $DROPS (the sample
  * drops: `$DROPS/zenoti/first`, and `both` with the second delivery on top), $S3 (flags of a server whose buckets
- * acme-<feed> hold both deliveries; acme-denied denies access) and $PG (the URL of an empty database). What differs
- * from run to run comes back under these names.
+ * acme-<feed> hold both deliveries; acme-scratch is empty, acme-denied denies access), $PG (the URL of an empty database)
+ * and $REDSHIFT (the same of Redshift, see redshift.ts). What differs from run to run comes back under these names.
  */
 export async function runCase(name: string): Promise<Golden> {
   const folder = join(CASES, name);
@@ -51,6 +52,7 @@ export async function runCase(name: string): Promise<Golden> {
   const names: Record<string, string> = { DROPS: drops() };
   if (words.includes('$S3')) names['S3'] = (await buckets()).join(' ');
   if (words.includes('$PG')) names['PG'] = await (await postgresServer()).database();
+  if (words.includes('$REDSHIFT')) names['REDSHIFT'] = (await redshiftDatabase()).url;
   const env = { ...names, DENIED: DENIED_BUCKET };
   if (setup !== undefined) {
     const made = await shell(`set -e\n${setup}`, { cwd, env });
@@ -93,6 +95,7 @@ let filled: Promise<readonly string[]> | undefined;
 function buckets(): Promise<readonly string[]> {
   filled ??= (async () => {
     const server = await s3Server();
+    await server.makeBucket('acme-scratch');
     for (const feed of FEEDS) await server.upload(`acme-${feed}`, join(drops(), feed, 'both'));
     return server.flags;
   })();
@@ -117,6 +120,7 @@ function normalised(
     [cwd, '$PWD'],
     [names['DROPS'], '$DROPS'],
     [names['PG'], '$PG'],
+    [names['REDSHIFT'], '$REDSHIFT'],
     [endpoint, '$ENDPOINT'],
     [host, '$PG_HOST'],
   ] as const;
