@@ -16,6 +16,7 @@ import { textForm } from '../src/dialects/text-forms.ts';
 import type { Chunk, TableLine } from '../src/wire/types.ts';
 import { CASES } from './support/cases.ts';
 import { groups, script, stream, type TestGroup, table } from './support/merging.ts';
+import { s3Server } from './support/s3.ts';
 
 const NAMES = ['redshift', 'snowflake', 'bigquery', 'databricks', 'spark'] as const;
 type Name = (typeof NAMES)[number];
@@ -263,6 +264,24 @@ function atMostThousand(files: string[]): string[] {
   assert.ok(files.length <= 1000);
   return files;
 }
+
+test("Redshift's COPY by a manifest is read by an independent parser, and the manifest is not the script's", async () => {
+  const server = await s3Server();
+  await server.makeBucket('manifests');
+  const at = { scratch: 's3://manifests', endpoint: server.endpoint, region: 'us-east-1', pathStyle: true };
+  process.env['AWS_ACCESS_KEY_ID'] ??= 'test';
+  process.env['AWS_SECRET_ACCESS_KEY'] ??= 'test';
+  for (const format of ['csv', 'parquet', 'avro', 'jsonl']) {
+    const { text, error } = await script(stream(modes(true, format)), { dialect: 'redshift', ...at });
+    assert.equal(error, undefined);
+    assert.doesNotMatch(text, /in\\?''s/);
+    assert.match(
+      text,
+      /^COPY .* FROM 's3:\/\/manifests\/brigade\/\w+\.manifest' IAM_ROLE default REGION 'us-east-1' MANIFEST /m,
+    );
+    check('redshift', text);
+  }
+});
 
 describe('the forms of text', () => {
   const cases = [
