@@ -26,7 +26,7 @@ const parse = (text: string, name: Name) => polyglot(text, name as Dialect);
 /** What polyglot cannot read although the engine's manual has it; that it cannot is tested too. */
 const UNKNOWN: Readonly<Record<Name, readonly RegExp[]>> = {
   // Its options from NULL AS on: https://docs.aws.amazon.com/redshift/latest/dg/r_COPY.html
-  redshift: [/^COPY .* NULL AS /],
+  redshift: [/^COPY .* NULL AS /, /^COPY .* MANIFEST FORMAT AS (AVRO|JSON) '/],
   snowflake: [],
   // https://cloud.google.com/bigquery/docs/reference/standard-sql/load-statements
   bigquery: [/^LOAD DATA /],
