@@ -35,7 +35,7 @@ function loadDuckDB(): Promise<typeof import('@duckdb/node-api')> {
   loading ??= import('@duckdb/node-api').catch((error: unknown) => {
     loading = undefined;
     throw new UserError(
-      `DuckDB could not be loaded, which Parquet and .duckdb files need: npm install @duckdb/node-api (${firstLine(messageOf(error))})`,
+      `DuckDB could not be loaded, which .duckdb files and nested Parquet need: npm install @duckdb/node-api (${firstLine(messageOf(error))})`,
       { cause: error },
     );
   });

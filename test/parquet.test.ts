@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
@@ -7,6 +8,9 @@ import { type DuckDB, openDuckDB, quoteName, quoteText } from '../src/duckdb.ts'
 import { UserError } from '../src/errors.ts';
 import type { FormatInput } from '../src/formats/format.ts';
 import { parquet } from '../src/formats/parquet.ts';
+import { duckdbRows } from '../src/formats/parquet-duckdb.ts';
+import { readMetadata } from '../src/formats/parquet-metadata.ts';
+import { kernelLeaves } from '../src/formats/parquet-rows.ts';
 import { quietContext } from '../src/stage.ts';
 import { type Column, isControl, type Run, type TypeName } from '../src/wire/types.ts';
 import { foreignParquet } from './support/foreign-parquet.ts';
@@ -50,10 +54,11 @@ function inputOf(path: string, parts: Partial<FormatInput> = {}): FormatInput {
   };
 }
 
-async function runs(path: string): Promise<Run[]> {
+async function runs(path: string, look = () => {}): Promise<Run[]> {
   const found: Run[] = [];
   for await (const chunk of parquet.decode(inputOf(path))) {
     assert.ok(!isControl(chunk));
+    look();
     found.push(chunk);
   }
   return found;
@@ -66,6 +71,22 @@ async function lines(path: string): Promise<string[]> {
 
 const rowsOf = async (path: string): Promise<unknown[]> =>
   (await lines(path)).map((line) => JSON.parse(line));
+
+/** Whether the kernel reads the file; else DuckDB does. */
+async function kernelReads(path: string): Promise<boolean> {
+  const file = await open(path);
+  const metadata = await readMetadata(file, 'x.parquet').finally(() => file.close());
+  return kernelLeaves(metadata) !== undefined;
+}
+
+/** What DuckDB makes of a file, whoever reads it otherwise. */
+async function duckdbRowsOf(path: string): Promise<unknown[]> {
+  const file = await open(path);
+  const metadata = await readMetadata(file, 'x.parquet').finally(() => file.close());
+  const found: unknown[] = [];
+  for await (const run of duckdbRows(inputOf(path), metadata)) found.push(...run.objects());
+  return found;
+}
 
 /** Reads until it fails; the message and what was yielded before. */
 async function failure(path: string): Promise<{ message: string; rows: number }> {
@@ -123,30 +144,38 @@ const SCALARS: readonly (readonly [string, string, TypeName, unknown])[] = [
   ['interval', "'1 day'", 'text', '1 day'],
 ];
 
-test('every scalar type has its wire form, and NULL is null', async () => {
-  const select = (value: (sql: string, type: string) => string) =>
-    SCALARS.map(([type, sql], at) => `${value(sql, type)} AS c${at}`).join(', ');
-  const path = await make(
-    `SELECT ${select((sql, type) => `(${sql})::${type}`)} UNION ALL SELECT ${select((_, type) => `NULL::${type}`)}`,
-  );
-  const [first] = await runs(path);
-  assert.deepEqual(
-    first!.table.columns,
-    SCALARS.map(([, , type], at) => ({ name: `c${at}`, type })),
-  );
-  assert.deepEqual(first!.table.key, ['id'], 'the declared members stay');
-  const [values, nulls] = (await rowsOf(path)) as [Record<string, unknown>, Record<string, unknown>];
-  for (const [at, [type, sql, , expected]] of SCALARS.entries()) {
-    assert.deepEqual(values[`c${at}`], expected, `${sql} as ${type}`);
-    assert.equal(nulls[`c${at}`], null, `NULL as ${type}`);
-  }
-});
+// DuckDB has to read what is nested.
+for (const [reader, more] of [
+  ['the kernel', ''],
+  ['DuckDB', ', {a: 1} AS nested'],
+] as const) {
+  test(`every scalar type has its wire form, and NULL is null, read by ${reader}`, async () => {
+    const scalars = SCALARS.filter(([type]) => more !== '' || type !== 'interval');
+    const select = (value: (sql: string, type: string) => string) =>
+      scalars.map(([type, sql], at) => `${value(sql, type)} AS c${at}`).join(', ');
+    const path = await make(
+      `SELECT ${select((sql, type) => `(${sql})::${type}`)}${more} UNION ALL SELECT ${select((_, type) => `NULL::${type}`)}${more}`,
+    );
+    assert.equal(await kernelReads(path), more === '');
+    const [first] = await runs(path);
+    assert.deepEqual(
+      first!.table.columns?.slice(0, scalars.length),
+      scalars.map(([, , type], at) => ({ name: `c${at}`, type })),
+    );
+    assert.deepEqual(first!.table.key, ['id'], 'the declared members stay');
+    const [values, nulls] = (await rowsOf(path)) as [Record<string, unknown>, Record<string, unknown>];
+    for (const [at, [type, sql, , expected]] of scalars.entries()) {
+      assert.deepEqual(values[`c${at}`], expected, `${sql} as ${type}`);
+      assert.equal(nulls[`c${at}`], null, `NULL as ${type}`);
+    }
+  });
+}
 
 test('a decimal keeps its zeros and a float its shortest digits, in the bytes themselves', async () => {
   const path = await make(
     "SELECT 1.10::DECIMAL(5,2) AS d, 0.1::FLOAT AS f, 16777216::FLOAT AS g, '-0.0'::DOUBLE AS z",
   );
-  assert.deepEqual(await lines(path), ['{"d":"1.10","f":0.1,"g":16777216.0,"z":-0.0}']);
+  assert.deepEqual(await lines(path), ['{"d":"1.10","f":0.1,"g":16777216,"z":-0}']);
 });
 
 test('structs, lists and maps are converted at every depth', async () => {
@@ -217,6 +246,16 @@ test('a column of the name DuckDB gives row numbers is data', async () => {
   assert.equal((await lines(path)).length, 5000);
 });
 
+test('beside nested columns too, and little is written to disk at a time', async () => {
+  const path = await make(
+    "SELECT 7 - i AS file_row_number, {s: i || repeat('x', 20000)} AS s FROM range(6000) t(i)",
+    'ROW_GROUP_SIZE 2048',
+  );
+  const { rows, largest } = await mostOnDisk(path);
+  assert.equal(rows, 6000);
+  assert.ok(largest < 80 * 2 ** 20, `${largest} bytes on disk`);
+});
+
 test('what a path holds is neither a pattern nor a partition', async () => {
   const path = await make('SELECT 1 AS a');
   const odd = join(folder, "date=2026-01-28 [x]*?'.parquet");
@@ -224,19 +263,102 @@ test('what a path holds is neither a pattern nor a partition', async () => {
   assert.deepEqual(await lines(odd), ['{"a":1}']);
 });
 
-test('decimals on every physical type, INT96 and the null type are read as other writers write them', async () => {
+test('decimals on every physical type and the null type are read as other writers write them', async () => {
   const decimals = [
     { p5: '1.10', p15: '-1.10', p38: '-12345678901234567890123456789012345.25' },
     { p5: null, p15: null, p38: null },
   ];
   assert.deepEqual(await rowsOf(foreign('decimalsOnIntegers')), decimals);
   assert.deepEqual(await rowsOf(foreign('decimalsOnBytes')), decimals);
-  const [run] = await runs(foreign('int96'));
-  assert.deepEqual(run!.table.columns?.[0], { name: 'ns', type: 'timestamp' });
-  assert.equal(run!.objects()[0]!['us'], '2026-01-28T18:05:06.123456');
   const nulls = foreign('nulls');
   assert.deepEqual(await lines(nulls), ['{"n":null}', '{"n":null}']);
   assert.deepEqual((await runs(nulls))[0]!.table.columns, [{ name: 'n' }]);
+});
+
+test('an INT96 timestamp keeps its nanoseconds', async () => {
+  const [run] = await runs(foreign('int96'));
+  assert.deepEqual(run!.table.columns, [
+    { name: 'ns', type: 'timestamp' },
+    { name: 'us', type: 'timestamp' },
+  ]);
+  assert.deepEqual(await rowsOf(foreign('int96')), [
+    { ns: '2026-01-28T18:05:06.123456789', us: '2026-01-28T18:05:06.123456' },
+    { ns: null, us: null },
+    { ns: '1969-12-31T23:59:59.999999999', us: '2026-01-28T18:05:06.123456' },
+  ]);
+});
+
+test('in a nested column, where DuckDB reads it, an INT96 timestamp with nanoseconds is an error', async () => {
+  assert.deepEqual(await rowsOf(foreign('nestedInt96')), [
+    { l: ['2026-01-05T17:35:06.123456', null] },
+    { l: [] },
+  ]);
+  for (const [name, column] of [
+    ['nestedInt96Nanoseconds', 's.at'],
+    ['nestedInt96Plain', 'l.list.element'],
+  ] as const) {
+    const { message, rows } = await failure(foreign(name));
+    assert.equal(
+      message,
+      `x.parquet row group 1 column ${column}: expected timestamps of at most microseconds in nested columns, found one with nanoseconds, which the reader would cut off`,
+    );
+    assert.equal(rows, 0);
+  }
+});
+
+test('an INT96 timestamp so far away that others would read another one is an error', async () => {
+  const bytes = Buffer.from(foreignParquet.int96, 'base64');
+  const day = bytes.indexOf(Buffer.from([0x8d, 0x8d, 0x25, 0]));
+  bytes.writeInt32LE(-105_142_000, day);
+  const path = nextPath();
+  writeFileSync(path, bytes);
+  assert.match(
+    (await failure(path)).message,
+    /^x\.parquet row group 1 column ns: expected a dictionary of 2 values of type timestamp, found /,
+  );
+});
+
+test('every encoding, small and unsigned types, and pages of both versions are read', async () => {
+  assert.deepEqual(await rowsOf(foreign('encodings')), [
+    { b: true, i: -2147483648, n: '1', p: 'prefix one', l: 'é', f: 0.1, x: 'YWJj' },
+    { b: null, i: null, n: null, p: null, l: null, f: null, x: null },
+    { b: false, i: 2147483647, n: '-9223372036854775808', p: 'prefix two', l: '', f: -1.5, x: 'YWJk' },
+  ]);
+  assert.deepEqual(await rowsOf(foreign('splitIntegers')), [
+    { i: 1, x: 'YWJj' },
+    { i: -2, x: 'ZGVm' },
+    { i: 300, x: 'Z2hp' },
+  ]);
+  assert.deepEqual(await rowsOf(foreign('small')), [
+    {
+      u8: 255,
+      u16: 65535,
+      u32: '4294967295',
+      u64: '18446744073709551615',
+      h: 0.099975586,
+      t: '23:59:59.004',
+      z: '2026-01-05T17:35:06.123Z',
+    },
+  ]);
+});
+
+test('a page that does not have its checksum is an error', async () => {
+  const bytes = Buffer.from(foreignParquet.encodings, 'base64');
+  const at = bytes.indexOf('prefix one');
+  bytes[at] = 'q'.charCodeAt(0);
+  const path = nextPath();
+  writeFileSync(path, bytes);
+  assert.match(
+    (await failure(path)).message,
+    /^x\.parquet row group 1 column p: expected a page with checksum [0-9a-f]{8}, found [0-9a-f]{8}$/,
+  );
+});
+
+test('a text that is not UTF-8 is an error that says its row and column', async () => {
+  assert.deepEqual(await failure(foreign('invalidText')), {
+    message: 'x.parquet row 2 column a"b: expected text in UTF-8, found byte 0xe9',
+    rows: 0,
+  });
 });
 
 test('what the reader would change without a word is an error', async () => {
@@ -285,6 +407,14 @@ function typedBack(columns: readonly Column[], path: string): string {
 
 const SQL_TYPES: Readonly<Record<string, string>> = { text: 'VARCHAR' };
 
+// A float32 may be written in several ways that read back as the same one.
+function floatsOf(rows: readonly unknown[]): unknown[] {
+  return rows.map((row) => {
+    const { c5: float, ...others } = row as Record<string, unknown>;
+    return { ...others, c5: typeof float === 'number' ? Math.fround(float) : float };
+  });
+}
+
 test('random rows come back as DuckDB itself reads them, whatever the row groups', async () => {
   const nullable = (sql: string, salt: number) =>
     `CASE WHEN hash(i, seed, ${salt}) % 7 = 0 THEN NULL ELSE ${sql} END`;
@@ -310,12 +440,14 @@ test('random rows come back as DuckDB itself reads them, whatever the row groups
       fc.integer({ min: 0, max: 9000 }),
       fc.integer({ min: 1, max: 1e9 }),
       fc.constantFrom(2048, 4096, 122880),
-      async (count, seed, groupSize) => {
+      fc.constantFrom('V1', 'V2'),
+      async (count, seed, groupSize, version) => {
         const columns = values.map((value, at) => `${nullable(value, 100 + at)} AS c${at}`).join(', ');
         const path = await make(
           `SELECT i, ${columns} FROM range(${count}) t(i), (SELECT ${seed} AS seed)`,
-          `ROW_GROUP_SIZE ${groupSize}`,
+          `ROW_GROUP_SIZE ${groupSize}, PARQUET_VERSION ${version}`,
         );
+        assert.ok(await kernelReads(path));
         const found = await runs(path);
         const decoded = join(folder, 'decoded.ndjson');
         writeFileSync(decoded, Buffer.concat(found.map((run) => run.ndjson())));
@@ -329,6 +461,7 @@ test('random rows come back as DuckDB itself reads them, whatever the row groups
           found.reduce((sum, run) => sum + run.count, 0),
           count,
         );
+        assert.deepEqual(floatsOf(found.flatMap((run) => run.objects())), floatsOf(await duckdbRowsOf(path)));
       },
     ),
     { numRuns: 12, includeErrorInReport: true },
@@ -381,19 +514,24 @@ test('a damaged footer is refused', async () => {
   );
 });
 
-test('a corrupt page in the middle ends in an error that says which rows', async () => {
-  const path = await make(
-    'SELECT i, md5(i::VARCHAR) AS s FROM range(60000) t(i)',
-    'COMPRESSION snappy, ROW_GROUP_SIZE 8192',
-  );
-  const bytes = readFileSync(path);
-  const damaged = nextPath();
-  const middle = bytes.length >> 1;
-  writeFileSync(damaged, Buffer.from(bytes).fill(0xff, middle, middle + 64));
-  const { message, rows } = await failure(damaged);
-  assert.match(message, /^x\.parquet rows \d+ to \d+: expected a readable Parquet file, found /);
-  assert.ok(rows < 60000);
-});
+for (const [reader, s, place] of [
+  ['the kernel', 'md5(i::VARCHAR)', /^x\.parquet row group \d+ column [is]: expected a page of \d+ bytes/],
+  ['DuckDB', '[md5(i::VARCHAR)]', /^x\.parquet rows \d+ to \d+: expected a readable Parquet file, found /],
+] as const) {
+  test(`a corrupt page in the middle ends in an error that says where, read by ${reader}`, async () => {
+    const path = await make(
+      `SELECT i, ${s} AS s FROM range(60000) t(i)`,
+      'COMPRESSION snappy, ROW_GROUP_SIZE 8192',
+    );
+    const bytes = readFileSync(path);
+    const damaged = nextPath();
+    const middle = bytes.length >> 1;
+    writeFileSync(damaged, Buffer.from(bytes).fill(0xff, middle, middle + 64));
+    const { message, rows } = await failure(damaged);
+    assert.match(message, place);
+    assert.ok(rows < 60000);
+  });
+}
 
 test('fewer rows than the footer says are an error', async () => {
   const bytes = readFileSync(await make('SELECT i FROM range(5000) t(i)'));
@@ -412,7 +550,15 @@ test('fewer rows than the footer says are an error', async () => {
 });
 
 test('long rows are written to disk a few at a time', async () => {
-  const path = await make("SELECT i || repeat('x', 100000) AS s FROM range(1200) t(i)");
+  const { rows, largest } = await mostOnDisk(
+    await make("SELECT {s: i || repeat('x', 100000)} AS s FROM range(1200) t(i)"),
+  );
+  assert.equal(rows, 1200);
+  assert.ok(largest < 80 * 2 ** 20, `${largest} bytes on disk`);
+});
+
+/** Reads a file; the most bytes of rows that lay on disk at a time. */
+async function mostOnDisk(path: string): Promise<{ rows: number; largest: number }> {
   const folder = process.env['TMPDIR']!;
   let largest = 0;
   let rows = 0;
@@ -423,8 +569,34 @@ test('long rows are written to disk a few at a time', async () => {
     const bytes = written.reduce((sum, name) => sum + statSync(join(folder, made!, name)).size, 0);
     largest = Math.max(largest, bytes);
   }
-  assert.equal(rows, 1200);
-  assert.ok(largest < 80 * 2 ** 20, `${largest} bytes on disk`);
+  return { rows, largest };
+}
+
+test('pages that are too much for memory together wait on disk, and no file is left', async () => {
+  const path = await make(
+    "SELECT i::INT AS i, repeat('é', 150000) || i AS a, CASE WHEN i % 3 > 0 THEN i || repeat('b', 300000) END AS b, i || repeat('c', 90000) AS c FROM range(260) t(i)",
+  );
+  const folder = process.env['TMPDIR']!;
+  let row = 0;
+  let spilled = 0;
+  for (const run of await runs(path, () => {
+    for (const made of readdirSync(folder)) {
+      const { size, mode } = statSync(join(folder, made, 'pages'));
+      spilled = Math.max(spilled, size);
+      assert.equal(mode & 0o777, 0o600);
+    }
+  })) {
+    for (const { i, a, b, c } of run.objects()) {
+      assert.equal(i, row);
+      assert.ok(a === `${'é'.repeat(150000)}${row}`, `a of row ${row}`);
+      assert.ok(b === (row % 3 > 0 ? `${row}${'b'.repeat(300000)}` : null), `b of row ${row}`);
+      assert.ok(c === `${row}${'c'.repeat(90000)}`, `c of row ${row}`);
+      row++;
+    }
+  }
+  assert.equal(row, 260);
+  assert.ok(spilled > 20 * 2 ** 20, `${spilled} bytes on disk`);
+  assert.deepEqual(readdirSync(folder), []);
 });
 
 test('an aborted signal ends it, and a reader that leaves early gets no more', async () => {
@@ -453,7 +625,7 @@ test('the beginning of a Parquet file is told from text', () => {
 });
 
 test('no temporary file is left, and those there were could be read by their owner only', async () => {
-  const path = await make('SELECT i FROM range(10) t(i)');
+  const path = await make('SELECT [i] AS l FROM range(10) t(i)');
   const folder = process.env['TMPDIR']!;
   for await (const _ of parquet.decode(inputOf(path))) {
     const [made] = readdirSync(folder).filter((name) => name.startsWith('bucket-brigade-'));

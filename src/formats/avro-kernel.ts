@@ -1,4 +1,6 @@
 import { loadKernel } from '../kernels/load.ts';
+import { POWERS_BYTES, powersOfTen } from '../kernels/powers.ts';
+import { SNAPPY_PROBLEMS, snappyLength } from '../kernels/snappy.ts';
 import { RUN_BYTES } from '../wire/types.ts';
 import { type AvroProgram, compileAvro } from './avro-program.ts';
 import type { AvroRecord, AvroType } from './avro-schema.ts';
@@ -69,19 +71,10 @@ interface Functions {
 
 const PAGE = 64 * 1024;
 const MAX_PAGES = 32768;
-const POWERS_BYTES = 617 * 16;
 const SCRATCH_BYTES = 8192;
 const PADDING = 64;
 /** A row of more bytes than this is refused. */
 export const MAX_ROW_BYTES = 512 * 2 ** 20;
-
-const SNAPPY_PROBLEMS = [
-  '',
-  'an element that reaches beyond the block',
-  'more bytes than the block says',
-  'a copy from before the beginning',
-  'fewer bytes than the block says',
-];
 
 /** Makes a kernel for a row's schema. Its memory: 1 MiB, and as the largest row (or Snappy block) needs. */
 export function openAvroKernel(row: AvroRecord): AvroKernel {
@@ -210,18 +203,6 @@ export function openAvroKernel(row: AvroRecord): AvroKernel {
   };
 }
 
-/** The length before a Snappy block, and its own bytes. */
-function snappyLength(block: Uint8Array): [number | undefined, number] {
-  let size = 0;
-  for (let i = 0; i < 5; i++) {
-    const byte = block[i];
-    if (byte === undefined) return [undefined, 0];
-    size += (byte & 127) * 2 ** (7 * i);
-    if (byte < 128) return size < 2 ** 32 ? [size, i + 1] : [undefined, 0];
-  }
-  return [undefined, 0];
-}
-
 function explain(status: number, type: AvroType | undefined, n: number): { expected: string; found: string } {
   const kind = type === undefined ? 'a value' : `${/^[aeiou]/.test(type.kind) ? 'an' : 'a'} ${type.kind}`;
   switch (status) {
@@ -261,24 +242,4 @@ function explain(status: number, type: AvroType | undefined, n: number): { expec
     default:
       return { expected: `a row of at most ${MAX_ROW_BYTES / 2 ** 20} MiB`, found: 'more' };
   }
-}
-
-let powersTable: Uint8Array | undefined;
-
-/** The powers of ten that the kernel's shortest digits need, see _decimal-text.ts. */
-function powersOfTen(): Uint8Array {
-  if (powersTable !== undefined) return powersTable;
-  const table = Buffer.alloc(POWERS_BYTES);
-  for (let k = -292; k <= 324; k++) {
-    // floor(log2(10^k)), as the kernel computes it.
-    const shift = 127 - ((k * 1741647) >> 19);
-    const [over, under] = k >= 0 ? [10n ** BigInt(k), 1n] : [1n, 10n ** BigInt(-k)];
-    const dividend = shift >= 0 ? over << BigInt(shift) : over;
-    const divisor = shift >= 0 ? under : under << BigInt(-shift);
-    const value = (dividend + divisor - 1n) / divisor;
-    table.writeBigUInt64LE(value & 0xffffffffffffffffn, (k + 292) * 16);
-    table.writeBigUInt64LE(value >> 64n, (k + 292) * 16 + 8);
-  }
-  powersTable = table;
-  return table;
 }

@@ -1,6 +1,7 @@
 import type { TypeName } from '../wire/types.ts';
 import { FIRST_SIZES, type KernelBuffers, kernelBuffers } from './buffers.ts';
 import { type Kernel, loadKernel } from './load.ts';
+import { closingText, keyTexts } from './row-texts.ts';
 import { typeCode } from './types.ts';
 
 /** What the kernel says when it stops; the same numbers as in assembly/csv.ts. */
@@ -91,7 +92,8 @@ function createCsvKernel({ functions, memory }: Kernel<Functions>): CsvKernel {
     buffers,
     functions,
     configure(layout) {
-      const keys = keyTexts(layout.columns.map((column) => column.name));
+      const names = layout.columns.map((column) => column.name);
+      const keys = keyTexts(names);
       const entries = 16 * keys.length;
       const aligned = (length: number): number => Math.ceil(length / 16) * 16;
       const texts = keys.reduce((total, key) => total + aligned(key.length), 0);
@@ -109,7 +111,7 @@ function createCsvKernel({ functions, memory }: Kernel<Functions>): CsvKernel {
         text += aligned(key.length);
       });
       bytes.set(layout.nullText, text);
-      const closing = hasDollar(layout.columns) ? '}}\n' : '}\n';
+      const closing = closingText(names);
       functions.configure(
         layout.delimiter,
         tables,
@@ -118,17 +120,9 @@ function createCsvKernel({ functions, memory }: Kernel<Functions>): CsvKernel {
         layout.nullText.length,
         Number(layout.emptyIsNull),
         Number(layout.lonelyCr),
-        Buffer.from(closing.padEnd(4, '\0')).readUInt32LE(0),
+        Buffer.concat([closing], 4).readUInt32LE(0),
         closing.length,
       );
     },
   };
-}
-
-const hasDollar = (columns: CsvLayout['columns']): boolean => columns.some((column) => column.name === '$');
-
-// What stands before each value of a row: `{"id":`, `,"name":`.
-function keyTexts(names: readonly string[]): Buffer[] {
-  const opening = names.includes('$') ? '{"$":"row","row":{' : '{';
-  return names.map((name, index) => Buffer.from(`${index === 0 ? opening : ','}${JSON.stringify(name)}:`));
 }

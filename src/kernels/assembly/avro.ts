@@ -3,6 +3,7 @@
 // The host lays out the memory: operations, texts, output, input. Behind the input 32 bytes must be readable. A row
 // that does not fit into the input or output at hand leaves no trace: its start is where the next call goes on.
 
+import { writeDecimal } from './_decimal-bytes';
 import { setPowers, writeDouble, writeFloat, writePadded, writeSigned, writeUnsigned } from './_decimal-text';
 import { writeDate, writeTime, writeTimestamp } from './_iso-time';
 import { escapedSize, writeBase64, writeEscaped, writeUuid } from './_json-text';
@@ -57,8 +58,6 @@ const TWICE: u32 = 3;
 
 const MAX_DEPTH: u32 = 512;
 const MAX_EMPTY_ITEMS: i64 = 65536;
-const SCRATCH: u32 = 8192;
-const MAX_DECIMAL_BYTES: u32 = 1792;
 
 let input: u32 = 0;
 let output: u32 = 0;
@@ -94,7 +93,6 @@ export function setup(powersAddress: u32, scratchAddress: u32, marginBytes: u32)
   scratch = scratchAddress;
   margin = marginBytes;
 }
-export const scratchBytes: u32 = SCRATCH;
 
 /** The input ended inside the value of operation p, or its bytes make no sense. */
 function fail(code: u32, p: u32, at: u32, found: i64): u32 {
@@ -493,7 +491,7 @@ function writeDuration(i: u32, o: u32): u32 {
   return o + 2;
 }
 
-/** Big-endian two's complement → exact decimal text; the host counts the digits of the precision into `margin`. */
+/** An exact decimal; the host counts the digits of the precision into `margin`. */
 function decimal(p: u32): u32 {
   let n = load<u32>(p, 24);
   if (n == 0xffffffff) {
@@ -502,70 +500,16 @@ function decimal(p: u32): u32 {
     n = length;
   } else if (n > inputEnd - input) return badLength(p, input, n);
   const scale = load<u32>(p, 16), precision = load<u32>(p, 20);
-  let i = input, o = output;
-  const end = i + n;
+  const end = input + n;
+  store<u8>(output, 34);
+  const o = writeDecimal(input, n, scale, precision, scratch, output + 1);
   input = end;
-  const negative = n != 0 && load<i8>(i) < 0;
-  const sign: u32 = negative ? 255 : 0;
-  while (i < end && load<u8>(i) == sign) i++;
-  n = end - i;
-  if (n > MAX_DECIMAL_BYTES) {
+  if (o == 0) {
     spoil(BAD_DECIMAL, p, end, 0);
     return DONE;
   }
-  // The magnitude in 32-bit limbs, the lowest first.
-  const limbs = scratch;
-  let count = (n >> 2) + 1;
-  memory.fill(limbs, 0, count << 2);
-  for (let k: u32 = 0; k < n; k++) store<u8>(limbs + k, load<u8>(end - 1 - k) ^ sign);
-  if (negative) {
-    for (let k: u32 = 0; k < count; k++) {
-      const limb = load<u32>(limbs + (k << 2)) + 1;
-      store<u32>(limbs + (k << 2), limb);
-      if (limb != 0) break;
-    }
-  }
-  // Groups of nine digits, from the end of the scratch room downwards.
-  let at = scratch + SCRATCH - 16;
-  const last = at;
-  while (count != 0) {
-    let rest: u64 = 0;
-    for (let k = count; k != 0; k--) {
-      const x = (rest << 32) | <u64>load<u32>(limbs + ((k - 1) << 2));
-      store<u32>(limbs + ((k - 1) << 2), <u32>(x / 1000000000));
-      rest = x % 1000000000;
-    }
-    while (count != 0 && load<u32>(limbs + ((count - 1) << 2)) == 0) count--;
-    at -= 9;
-    writePadded(<u32>rest, 9, at);
-  }
-  while (at < last && load<u8>(at) == 48) at++;
-  const digits = last - at;
-  if (digits > precision) {
-    spoil(BAD_DECIMAL, p, end, 0);
-    return DONE;
-  }
-  store<u8>(o++, 34);
-  if (negative) store<u8>(o++, 45);
-  if (digits <= scale) {
-    store<u8>(o++, 48);
-    if (scale != 0) store<u8>(o++, 46);
-    memory.fill(o, 48, scale - digits);
-    o += scale - digits;
-    memory.copy(o, at, digits);
-    o += digits;
-  } else {
-    const whole = digits - scale;
-    memory.copy(o, at, whole);
-    o += whole;
-    if (scale != 0) {
-      store<u8>(o++, 46);
-      memory.copy(o, at + whole, scale);
-      o += scale;
-    }
-  }
-  store<u8>(o++, 34);
-  output = o;
+  store<u8>(o, 34);
+  output = o + 1;
   return DONE;
 }
 
