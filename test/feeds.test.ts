@@ -11,6 +11,8 @@ import { parseTemplate } from '../src/feeds/key-template.ts';
 import { listGroups } from '../src/feeds/list.ts';
 import { EXAMPLE_TEMPLATE } from '../src/feeds/template.ts';
 import { quietContext } from '../src/stage.ts';
+import { normaliseRoot, openStore } from '../src/stores/index.ts';
+import type { Store } from '../src/stores/store.ts';
 import type { Control } from '../src/wire/types.ts';
 import { drop, scratch } from './support/scratch.ts';
 
@@ -64,6 +66,19 @@ async function failure(work: Promise<unknown>): Promise<Error> {
   );
   assert.ok(error instanceof Error, 'expected an error, found none');
   return error;
+}
+
+/** A store that counts what its listings give. */
+function counting(): { store: Store; entries: () => number } {
+  const store = openStore();
+  let count = 0;
+  const list: Store['list'] = async function* (root, options) {
+    for await (const entry of store.list(root, options)) {
+      count++;
+      yield entry;
+    }
+  };
+  return { store: { ...store, list }, entries: () => count };
 }
 
 for (const feed of Object.values(feeds)) {
@@ -341,9 +356,11 @@ test('contentsquare: dumps are ordered by the number in the body, gaps are told,
       })),
     });
   const folder = put(scratch(), {
-    'manifests/z.json': dump(999, { users: true, user_migrations: false }),
+    // The vendor always sends user_migrations whole, whatever is said of it.
+    'manifests/z.json': dump(999, { users: true, user_migrations: true }),
     'manifests/a.json': dump(1000, { users: true, user_migrations: false, pageviews: true }),
-    'manifests/b.json': dump(1002, { users: false, user_migrations: false }),
+    'manifests/b.json': dump(1002, { users: false, user_migrations: true }),
+    'manifests/readme.txt': 'no manifest',
     'manifests/c.json': dump(1003, { users: true }),
     'sync_reports/1.json': '{}',
   });
@@ -419,6 +436,37 @@ test('stitch: loads are in order of time across table versions, and old ones are
   assert.deepEqual(await shape(folder, { feed: 'stitch', after: `${after}` }), expected);
   const { lines } = await listed(folder, { feed: 'stitch', after: `${after}`, lookback: 6 });
   assert.equal(lines.filter((line) => line.$ === 'group').length, 36);
+  const { store, entries } = counting();
+  for await (const item of feeds.stitch.list({
+    ...quietContext(),
+    store,
+    root: normaliseRoot(folder),
+    options: { feed: 'stitch', settle: 0 },
+    cursor: () => `${after}`,
+    applied: () => null,
+    noteScope: () => {},
+    isFirst: () => false,
+    until: () => null,
+    wanted: () => true,
+    nowMs: Date.now(),
+  }))
+    if (item.kind === 'group') for await (const _ of item.files);
+  assert.ok(entries() < 700, `${entries()} of 1200 files were listed`);
+});
+
+test('stitch: challenge files are no news, whatever the template', async () => {
+  const folder = put(scratch(), {
+    'crm-t-1700000000001.csv': 'x',
+    'stitch-challenge-file-5d41402a': 'x',
+    'what-else': 'x',
+  });
+  const template = '[integration_name]-[table_name]-[timestamp_loaded].csv';
+  const { lines, warnings } = await listed(folder, { feed: 'stitch', template });
+  assert.equal(lines.filter((line) => line.$ === 'file').length, 1);
+  assert.deepEqual(
+    warnings.map((warning) => /[^/]+(?= is left out)/.exec(warning)?.[0]),
+    ['what-else'],
+  );
 });
 
 test('stitch: a key template of the user is taken as Stitch writes it', async () => {

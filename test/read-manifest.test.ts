@@ -645,6 +645,20 @@ describe('what is known of a table', () => {
     assert.deepEqual(linesOf(chunks, 'table'), [said, said]);
   });
 
+  it('is the key that a line upstream says only if the catalog says none', async () => {
+    const said: Chunk = {
+      $: 'table',
+      table: 't',
+      columns: [{ name: 'a' }, { name: 'b' }],
+      key: ['a'],
+      merge: 'upsert',
+    };
+    const lines = [feedLine('exports', 'file:///nowhere/'), said, end(0)];
+    assert.deepEqual(tableOf(await read(lines), 't').key, ['a']);
+    const catalog = { tables: { t: { key: ['b'] } } };
+    assert.deepEqual(tableOf(await read(lines, { catalog }), 't').key, ['b']);
+  });
+
   it('costs only the two ends of a Parquet file that lies far away', async () => {
     const { DuckDBInstance } = await import('@duckdb/node-api');
     const { path, root } = drop({});
@@ -765,6 +779,9 @@ describe('a webhook body of Stitch', () => {
     assert.deepEqual(tableOf(chunks, 'contacts').key, ['id'], 'in the spelling of the header');
     assert.deepEqual(types(tableOf(chunks, 'contacts')), ['id', '_sdc_sequence bigint']);
     assert.equal(tableOf(chunks, 'contacts__personas').parent, 'contacts');
+    const catalog = { tables: { contacts: { key: ['_sdc_sequence'] } } };
+    const again = await readBodies(made, { catalog });
+    assert.deepEqual(tableOf(again, 'contacts').key, ['id'], 'the key of this very delivery');
     rmSync(join(made.path, 'bodies'), { recursive: true });
     const listed = await collect(listGroups(made.path, { feed: 'stitch', settle: 0 })(context));
     assert.deepEqual(linesOf(chunks, 'commit'), linesOf(listed, 'commit'), 'digests too');

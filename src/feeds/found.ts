@@ -27,6 +27,9 @@ export interface Delivery {
   files(): AsyncIterable<Found>;
 }
 
+/** Lists the files below a prefix that belong to groups, all of them or those after a key. */
+export type ListFiles = (prefix: string, startAfter?: string) => AsyncIterable<Found>;
+
 /** Whether `--scope` lets a scope through. */
 export function inScope(context: ListContext, scope: string): boolean {
   const globs = context.options.scope?.split(',');
@@ -52,11 +55,12 @@ export function listedFile(entry: Entry, parts: Partial<ListedFile>): ListedFile
 /** Ids in numeric order. */
 export const sortedIds = (ids: Iterable<string>): string[] => [...ids].sort(compareIds);
 
-/** The files below a prefix that the template describes; says once if there are others. */
+/** The files below a prefix that the template describes; says once if there are others than those to `skip`. */
 export function matching(
   context: ListContext,
   template: KeyTemplate,
-): (prefix: string, startAfter?: string) => AsyncIterable<Found> {
+  skip?: (name: string) => boolean,
+): ListFiles {
   let hasWarned = false;
   return async function* list(prefix, startAfter) {
     for await (const entry of context.store.list(context.root, {
@@ -65,7 +69,7 @@ export function matching(
     })) {
       const values = template.match(entry.path);
       if (values !== undefined) yield { entry, values };
-      else if (!hasWarned) {
+      else if (!hasWarned && skip?.(entry.path.split('/', 1)[0]!) !== true) {
         hasWarned = true;
         context.warn(
           `${entry.uri} is left out, since its key is not of the form ${template.text}; others like it too`,

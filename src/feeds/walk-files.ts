@@ -2,7 +2,7 @@
 
 import { compareText } from '../wire/order.ts';
 import type { ListContext } from './feed.ts';
-import { type Delivery, type Found, inScope, matching, sortedFiles, sortedIds } from './found.ts';
+import { type Delivery, type Found, inScope, type ListFiles, sortedFiles, sortedIds } from './found.ts';
 import { compareIds, idNumber } from './group-id.ts';
 import { type KeyTemplate, type KeyValues, roleValue } from './key-template.ts';
 
@@ -12,6 +12,7 @@ export async function* byFile(
   template: KeyTemplate,
   folders: readonly { prefix: string; values: KeyValues }[],
   scopeOf: (values: KeyValues) => string | undefined,
+  list: ListFiles,
 ): AsyncIterable<Delivery> {
   const buckets = new Map<string, string[]>();
   for (const { prefix, values } of folders) {
@@ -22,7 +23,6 @@ export async function* byFile(
     }
     buckets.set(scope ?? '', [...(buckets.get(scope ?? '') ?? []), prefix]);
   }
-  const list = matching(context, template);
   for (const bucket of [...buckets.keys()].sort(compareText)) {
     const scopes = new Map<string, Map<string, Found[]>>();
     for (const prefix of buckets.get(bucket)!) {
@@ -63,7 +63,7 @@ async function* newFiles(
   context: ListContext,
   template: KeyTemplate,
   prefix: string,
-  list: (prefix: string, startAfter?: string) => AsyncIterable<Found>,
+  list: ListFiles,
   scopeOf: (values: KeyValues) => string,
 ): AsyncIterable<Found> {
   const { lookback = 0 } = context.options;

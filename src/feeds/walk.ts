@@ -6,6 +6,7 @@ import {
   type Delivery,
   type Found,
   inScope,
+  type ListFiles,
   matching,
   newestOf,
   ROOT_SCOPE,
@@ -19,7 +20,7 @@ import { byFile } from './walk-files.ts';
 export interface WalkOptions {
   /** The scope that a key's values mean; undefined as long as they do not tell. Default: the scope names, joined with `/`. */
   readonly scopeOf?: (values: KeyValues) => string | undefined;
-  /** Folder names of the first level that are something else. */
+  /** Names of the first level that are something else. */
   readonly skip?: (folder: string) => boolean;
 }
 
@@ -44,9 +45,10 @@ export async function* walkGroups(
   const scopeOf = options.scopeOf ?? ((values: KeyValues) => namedScope(template, values));
   const folders: { prefix: string; values: KeyValues }[] = [];
   for await (const folder of descend(context, template, depth, options)) folders.push(folder);
+  const list = matching(context, template, options.skip);
   yield* inFolders
-    ? byFolder(context, template, folders, scopeOf)
-    : byFile(context, template, folders, scopeOf);
+    ? byFolder(context, template, folders, scopeOf, list)
+    : byFile(context, template, folders, scopeOf, list);
 }
 
 /** The scope names of a template, joined with `/`; `root` if it has none. */
@@ -86,8 +88,8 @@ async function* byFolder(
   template: KeyTemplate,
   folders: readonly { prefix: string; values: KeyValues }[],
   scopeOf: (values: KeyValues) => string | undefined,
+  list: ListFiles,
 ): AsyncIterable<Delivery> {
-  const list = matching(context, template);
   const scopes = new Map<string, Map<string, string[]>>();
   for (const { prefix, values } of folders) {
     const scope = scopeOf(values)!;
@@ -134,7 +136,7 @@ async function selected(
 async function* filesBelow(
   template: KeyTemplate,
   prefixes: readonly string[],
-  list: (prefix: string) => AsyncIterable<Found>,
+  list: ListFiles,
 ): AsyncIterable<Found> {
   const levelOf = (role: string) =>
     template.segments.findIndex(({ parts }) => parts.some((part) => part.role === role));
