@@ -204,6 +204,20 @@ test('--limit ends each file after so many rows and leaves a whole wire', async 
   assert.deepEqual(readdirSync(temporary), []);
 });
 
+test('--limit asks for no more of a stream than it needs', async () => {
+  let asked = 0;
+  async function* endless(): AsyncIterable<Uint8Array> {
+    yield Buffer.from('id\n');
+    for (; ; asked++) {
+      assert.ok(asked < 1000, 'asked for more and more');
+      yield Buffer.from(`${asked}\n`.repeat(1000));
+    }
+  }
+  const said = await decodeFiles(['-'], { limit: 2 }, { stdin: endless });
+  assert.deepEqual(runsOf(said), [['stdin(id)', { id: '0' }, { id: '0' }]]);
+  assert.deepEqual(said.at(-1), END);
+});
+
 test('a table line of the group wins over one before the groups, and the catalog over both', async () => {
   const uri = file('x.csv', '1,2\n');
   const data = { $: 'file', uri, table: 'T' } as const;
@@ -294,6 +308,11 @@ test('the rows of a group add up in its commit; other lines pass in their places
       END,
     ],
   );
+  // Of a group that was decoded in part before.
+  const [, , , commit] = await run([GROUP, data, { ...COMMIT, rows: 3 }, END], { header: 'yes' }).then(
+    (said) => said.filter((line) => !Array.isArray(line)),
+  );
+  assert.deepEqual(commit, { ...COMMIT, rows: 5 });
 });
 
 test('rows that are on the wire already pass, and their files are not decoded again', async () => {

@@ -552,6 +552,33 @@ for (const name of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
       assert.deepEqual(await select('SELECT seq FROM @b'), [['30']]);
     });
 
+    test('deletions of composite keys do not run together', async () => {
+      const { into, select } = await fresh();
+      const line = table('t', 'a text, b text, seq bigint, gone timestamptz', {
+        key: ['a', 'b'],
+        merge: 'upsert',
+        order: ['seq'],
+        delete_flag: 'gone',
+      });
+      const at = (a: string, b: string, seq: string, gone: string | null = null) => ({ a, b, seq, gone });
+      const now = '2024-01-01T00:00:00Z';
+      const pairs = [
+        ['x', 'yz', 'xy', 'z'],
+        ['p|q', 'r', 'p', 'q|r'],
+        ['s~', 't', 's', '~t'],
+      ] as const;
+      const list = groups(
+        pairs.map(([a, b]) => rows(line, at(a, b, '20', now))),
+        pairs.map(([, , a, b]) => rows(line, at(a, b, '10'))),
+      );
+      await into(stream(list), { deletes: 'hard', maxDelete: 100 });
+      assert.deepEqual(await select('SELECT a, b FROM @t ORDER BY a'), [
+        ['p', 'q|r'],
+        ['s', '~t'],
+        ['xy', 'z'],
+      ]);
+    });
+
     test('a newer version of a table replaces it, an older one arriving late is ignored', async () => {
       const { into, select } = await fresh();
       const line = table('t', 'id int, seq bigint, ver bigint', {
@@ -652,7 +679,11 @@ for (const name of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
       await next(...(name === 'sqlite' ? [child] : []), ...of(1, 12));
       assert.deepEqual(await children(), []);
       // Children without their parent: the greatest sequence wins unless the target has a newer one.
-      await next(...of(3, 20, 'p').slice(1), ...of(3, 21, 'q', 'r').slice(1));
+      await next(
+        ...of(3, 20, 'p').slice(1),
+        ...of(3, 21, 'q', 'r').slice(1),
+        ...of(3, 21, 'q', 'r').slice(1),
+      );
       assert.deepEqual(await children(), [
         ['3', 'q'],
         ['3', 'r'],

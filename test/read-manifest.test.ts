@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -365,6 +365,19 @@ describe('a manifest of Contentsquare', () => {
     );
   });
 
+  it('is no larger than a manifest can sensibly be', async () => {
+    const { path, root } = drop({ 'm.json': '' });
+    truncateSync(join(path, 'm.json'), 2 ** 26 + 1);
+    await fails(
+      read([
+        feedLine('contentsquare', root),
+        { $: 'file', uri: `${root}m.json`, role: 'manifest' } as Chunk,
+        end(0),
+      ]),
+      `${root}m.json: expected at most 67108864 bytes of a manifest or script, found more`,
+    );
+  });
+
   it('may not name a file that is not there', async () => {
     const { path, root } = drop({
       'manifests/7.json': manifest({ tables: [USERS] }),
@@ -489,6 +502,16 @@ fill in a catalog and pass it as --catalog FILE (--catalog-out FILE writes it):
     );
     await fails(readDrop(path, 'template', options, { template }), /found none for 3 tables[\s\S]*"orders"/);
     assert.equal(readFileSync(catalogOut, 'utf8'), text);
+  });
+
+  it('are reported in every mode that looks rows up by it', async () => {
+    for (const merge of ['upsert', 'delete-insert', 'scd2'] as const) {
+      const line: Chunk = { $: 'table', table: 't', columns: [{ name: 'a' }], merge };
+      await fails(
+        read([line, end(0)]),
+        new RegExp(`found none for 1 table:\n {2}t \\(merge ${merge}\\): a\n`),
+      );
+    }
   });
 
   it('are no matter where nothing is merged by key', async () => {

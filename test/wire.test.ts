@@ -88,6 +88,23 @@ describe('reading the wire', () => {
     assert.deepEqual([...tables][0]?.key, ['a']);
   });
 
+  test('lets what a table line says hold for its group, and what is said before all groups for each of them', async () => {
+    const commit = '{"$":"commit","feed":"f","scope":"s","group":"1","files":0,"digest":""}\n';
+    const text = `{"$":"table","table":"t","key":["a"]}
+${group}{"$":"table","table":"t","merge":"append"}
+{"a":1}
+${commit}${group}{"$":"table","table":"t"}
+{"a":2}
+${commit}{"$":"end","groups":2}
+`;
+    const tables: TableLine[] = [];
+    for await (const chunk of readWire(pieces(text, 9))) if (!isControl(chunk)) tables.push(chunk.table);
+    assert.deepEqual(tables, [
+      { $: 'table', table: 't', key: ['a'], merge: 'append' },
+      { $: 'table', table: 't', key: ['a'] },
+    ]);
+  });
+
   const group = '{"$":"group","feed":"f","scope":"s","group":"1","after":null}\n';
   const end = '{"$":"end","groups":0}\n';
   const table = '{"$":"table","table":"t"}\n';
@@ -100,6 +117,21 @@ describe('reading the wire', () => {
       'a row whose table was named in an earlier group',
       `${group}${table}{"$":"commit","feed":"f","scope":"s","group":"1","files":0,"digest":""}\n${group}{"a":1}\n`,
       /line 5: expected a table line/,
+    ],
+    [
+      'a row in a group whose table was named before it',
+      `${table}${group}{"a":1}\n`,
+      /line 3: expected a table line before the first row/,
+    ],
+    [
+      'a commit of another scope',
+      `${group}{"$":"commit","feed":"f","scope":"r","group":"1","files":0,"digest":""}\n`,
+      /line 2: expected a commit of f s 1, found f r 1/,
+    ],
+    [
+      'a commit of another feed',
+      `${group}{"$":"commit","feed":"g","scope":"s","group":"1","files":0,"digest":""}\n`,
+      /line 2: expected a commit of f s 1, found g s 1/,
     ],
     [
       'an unknown control word',
