@@ -4,21 +4,27 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import type { Chunk } from '../src/wire/types.ts';
+import { foreignParquet } from './support/foreign-parquet.ts';
 import { columns, groups, runScript, script, stream, targets } from './support/merging.ts';
 import { scratch } from './support/scratch.ts';
 
 /** What DuckDB makes of files that it reads by itself. */
-async function read(feed: 'zenoti' | 'exports' | 'stitch', columnText: string, ...texts: string[]) {
+async function read(
+  feed: 'zenoti' | 'exports' | 'stitch',
+  columnText: string,
+  ...texts: (string | Buffer)[]
+) {
   const folder = scratch('files');
   mkdirSync(folder, { recursive: true });
   const files = texts.map((text, i): Chunk => {
-    const path = join(folder, `${i}.csv`);
+    const format = typeof text === 'string' ? 'csv' : 'parquet';
+    const path = join(folder, `${i}.${format}`);
     writeFileSync(path, text);
     return {
       $: 'file',
       uri: pathToFileURL(path).href,
       table: 't',
-      format: 'csv',
+      format,
       bytes: text.length,
       etag: 'e',
       modified: '2026-01-01T00:00:00Z',
@@ -89,5 +95,34 @@ describe('CSV that DuckDB reads by itself', () => {
       ],
     );
     await assert.rejects(read('zenoti', 'id int, name text', '1,a,x\n'), /Found: 3|columns/);
+  });
+});
+
+describe('Parquet that DuckDB reads by itself', () => {
+  const file = (name: keyof typeof foreignParquet) => Buffer.from(foreignParquet[name], 'base64');
+
+  test('keeps its values', async () => {
+    assert.deepEqual(
+      await read(
+        'exports',
+        'p5 decimal(5,2), p15 decimal(15,2), p38 decimal(38,2)',
+        file('decimalsOnIntegers'),
+      ),
+      [
+        ['1.10', '-1.10', '-12345678901234567890123456789012345.25'],
+        [null, null, null],
+      ],
+    );
+  });
+
+  test('is refused where DuckDB would cut it', async () => {
+    const refused = (column: string) =>
+      new RegExp(
+        `table t, file file://.*: expected types that DuckDB reads without cutting them \\(or decode before this command\\), found .* in column ${column}`,
+      );
+    await assert.rejects(read('exports', 'ns timestamp, us timestamp', file('int96')), refused('ns'));
+    await assert.rejects(read('exports', 'at timestamptz', file('nanosecondInstants')), refused('at'));
+    await assert.rejects(read('exports', 'd decimal(38,2)', file('wideDecimal')), refused('d'));
+    await assert.rejects(read('exports', 'l json', file('nestedInt96')), refused('element'));
   });
 });

@@ -533,6 +533,43 @@ for (const [reader, s, place] of [
   });
 }
 
+test('a damaged file is read or refused in one line, whatever its bytes', async () => {
+  const made = await make(
+    `SELECT i, i % 3 = 0 AS b, CASE WHEN i % 5 > 0 THEN 'text ' || i % 40 END AS s, i / 7 AS d, DATE '2026-01-01' + i::INT AS at FROM range(3000) t(i)`,
+    'PARQUET_VERSION V2, ROW_GROUP_SIZE 2048',
+  );
+  const originals = [made, ...KERNEL_READS.map(foreign)].map((path) => readFileSync(path));
+  const damaged = nextPath();
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...originals),
+      fc.array(fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(255)), {
+        minLength: 1,
+        maxLength: 4,
+      }),
+      async (original, changes) => {
+        const bytes = Buffer.from(original);
+        for (const [place, byte] of changes) bytes[Math.floor(4 + place * (bytes.length - 9))] = byte;
+        writeFileSync(damaged, bytes);
+        await runs(damaged).catch((error) => {
+          assert.ok(error instanceof UserError, String((error as Error).stack));
+          assert.ok(!error.message.includes('\n'));
+        });
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+const KERNEL_READS = [
+  'int96',
+  'decimalsOnBytes',
+  'decimalsOnIntegers',
+  'encodings',
+  'small',
+  'nulls',
+] as const;
+
 test('fewer rows than the footer says are an error', async () => {
   const bytes = readFileSync(await make('SELECT i FROM range(5000) t(i)'));
   // num_rows of the file, field 3 of its metadata: zigzag 10000; made 5001. It stands before that of any row group.
