@@ -4,6 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { catalogTable, catalogType, globMatch, parseCatalog, readCatalog } from '../src/catalog.ts';
+import { underCatalog } from '../src/catalog-stage.ts';
+import { quietContext } from '../src/stage.ts';
+import { runOfRows } from '../src/wire/run.ts';
+import { type Chunk, isControl } from '../src/wire/types.ts';
 
 const fails = (catalog: unknown, message: string) =>
   assert.throws(() => parseCatalog(JSON.stringify(catalog), 'c.json'), {
@@ -101,6 +105,20 @@ describe('a catalog', () => {
     assert.equal(catalogType(entry, 'constructor'), undefined);
     assert.equal(catalogTable(catalog, 'other').merge, 'append');
     assert.deepEqual(catalogTable(undefined, 'other'), {});
+  });
+
+  it('is laid over table lines and over the rows under them', async () => {
+    const line = { $: 'table', table: 'users', columns: [{ name: 'Id' }] } as const;
+    async function* input(): AsyncIterable<Chunk> {
+      yield line;
+      yield runOfRows(line, [{ Id: 1 }]);
+    }
+    const catalog = { tables: { users: { key: ['id'], columns: { id: 'int' } } } } as const;
+    const said: unknown[] = [];
+    for await (const chunk of underCatalog(catalog)(input(), quietContext()))
+      said.push(isControl(chunk) ? chunk : chunk.table);
+    const expected = { ...line, columns: [{ name: 'Id', type: 'int' }], key: ['Id'] };
+    assert.deepEqual(said, [expected, expected]);
   });
 
   it('takes * alone for a wildcard', () => {

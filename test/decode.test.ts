@@ -358,6 +358,13 @@ test('each data member of a zip is a file, in the order of their paths', async (
     END,
   ]);
   assert.deepEqual(runsOf(await run([{ ...line, member: 'b/2.csv' }])), [['t(x)', { x: '2' }]]);
+  assert.deepEqual(
+    runsOf(await run([line, END], { lineage: true })).map(([, row]) => row),
+    [
+      { x: '1', _brigade_file: `${path}!a.csv.gz`, _brigade_row: '1' },
+      { x: '2', _brigade_file: `${path}!b/2.csv`, _brigade_row: '1' },
+    ],
+  );
   await assert.rejects(
     run([{ ...line, member: 'c.csv' }]),
     /drop\.zip: expected a member c\.csv, found none of that path$/,
@@ -487,6 +494,8 @@ test('Parquet, CSV and zip objects of S3 are read alike, and nothing is left on 
   assert.deepEqual(rows.slice(0, 2), [{ i: '0' }, { i: '1' }]);
   assert.deepEqual(rows.slice(2998), [{ i: '2998' }, { i: '2999' }, { a: '1' }, { a: '2' }]);
   await assert.rejects(decodeFiles(['s3://decode/none.csv'], options), /s3:\/\/decode\/none\.csv/);
+  const listed = { $: 'file', uri: 's3://decode/x.csv.gz', etag: 'another' } as const;
+  await assert.rejects(run([listed, END], options), /x\.csv\.gz: rewritten since it was listed/);
   assert.deepEqual(readdirSync(temporary), []);
 });
 

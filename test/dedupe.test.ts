@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -317,6 +317,18 @@ test('delete-insert: the highest batch decides, in it a row that does not delete
   assert.match(warnings.join(), /1 rows have NULL as delete flag/);
 });
 
+test('delete-insert: an order decides within a batch, never between batches', async () => {
+  const facts: TableLine = { ...USERS, merge: 'delete-insert', delete_flag: 'void', order: ['n'] };
+  const out = await through(dedupe(), [
+    file('a', '9'),
+    rows(facts, { id: 1, void: 0, n: 50 }, { id: 2, void: 0, n: 3 }, { id: 2, void: 0, n: 2 }),
+    file('b', '10'),
+    rows(facts, { id: 1, void: 0, n: 4 }),
+    END,
+  ]);
+  assert.deepEqual(out.flatMap(lineText), ['{"id":2,"void":0,"n":3}', '{"id":1,"void":0,"n":4}']);
+});
+
 const CONTACTS: TableLine = {
   $: 'table',
   table: 'contacts',
@@ -405,8 +417,23 @@ test('only the greatest version of a table lives, with its subtables', async () 
   });
 });
 
+/** The permissions of the files of a folder that this process has open, unlinked ones too. */
+function openFiles(folder: string): string[] {
+  if (!existsSync('/proc/self/fd')) return [];
+  return readdirSync('/proc/self/fd').flatMap((descriptor) => {
+    const path = `/proc/self/fd/${descriptor}`;
+    try {
+      return readlinkSync(path).startsWith(folder) ? [(statSync(path).mode & 0o777).toString(8)] : [];
+    } catch {
+      // The descriptor of the listing itself.
+      return [];
+    }
+  });
+}
+
 test('nothing is left in the folder of spilled rows, even while they are there', async () => {
   const tmp = mkdtempSync(join(tmpdir(), 'dedupe-'));
+  const modes: string[] = [];
   try {
     const table: TableLine = { ...USERS, order: ['t'] };
     const input = (async function* (): AsyncIterable<Chunk> {
@@ -420,6 +447,7 @@ test('nothing is left in the folder of spilled rows, even while they are there',
           })),
         );
         assert.deepEqual(readdirSync(tmp), []);
+        modes.push(...openFiles(tmp));
       }
       yield END;
     })();
@@ -427,6 +455,10 @@ test('nothing is left in the folder of spilled rows, even while they are there',
     for await (const chunk of dedupe({ memory: 65536, tmp })(input, quietContext()))
       if (!isControl(chunk)) count += chunk.count;
     assert.equal(count, 7000);
+    if (existsSync('/proc/self/fd')) {
+      assert.ok(modes.length > 0, 'files are open');
+      assert.deepEqual([...new Set(modes)], ['600']);
+    }
     await assert.rejects(
       left({ memory: 1, tmp: join(tmp, 'missing') }, rows(table, { id: 1, t: 1 }, { id: 2, t: 2 })),
       /cannot spill to .*missing.*ENOENT/,

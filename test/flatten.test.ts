@@ -125,6 +125,10 @@ test('two paths that lead to one column or one table are an error that names bot
     () => flattenRow(row({ id: 1, a__b: [1], a: { b: [2] } }), options),
     /table t__a__b.*"a__b"\[\] and "a"\."b"\[\]/,
   );
+  assert.throws(
+    () => flattenRow(row({ id: 1, a: [{ b: [1] }], a__b: [2] }), options),
+    /table t__a__b.*"a"\[\]"b"\[\] and "a__b"\[\]|table t__a__b.*"a__b"\[\] and "a"\[\]"b"\[\]/,
+  );
   assert.throws(() => flattenRow(row({ id: 1, l: [{ _sdc_level_0_id: 1 }] }), options), /_sdc_level_0_id/);
   assert.throws(
     () => flattenRow(row({ id: 1, _sdc_sequence: 1, l: [{ _sdc_sequence: 1 }] }), options),

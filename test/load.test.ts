@@ -608,6 +608,28 @@ for (const name of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
       ]);
     });
 
+    test('a newer version of a table leaves no rows of its subtables, though it brings none', async () => {
+      const { into, select } = await fresh();
+      const versioned = { merge: 'upsert', order: ['seq'], version: 'ver' } as const;
+      const parent = table('c', 'id int, seq bigint, ver bigint', { key: ['id'], ...versioned });
+      const child = table('c__p', '_sdc_source_key_id int, _sdc_level_0_id int, seq bigint, ver bigint', {
+        key: ['_sdc_source_key_id', '_sdc_level_0_id'],
+        parent: 'c',
+        ...versioned,
+      });
+      const of = (id: number) => ({ _sdc_source_key_id: id, _sdc_level_0_id: 0, seq: '1', ver: '1' });
+      const list = groups(
+        [
+          rows(parent, { id: 1, seq: '1', ver: '1' }, { id: 2, seq: '1', ver: '1' }),
+          rows(child, of(1), of(2)),
+        ],
+        [rows(parent, { id: 1, seq: '2', ver: '2' }), child],
+      );
+      await into(stream(list, 'stitch'), { targetName: '{table}' });
+      assert.deepEqual(await select('SELECT id FROM @c'), [['1']]);
+      assert.deepEqual(await select('SELECT _sdc_source_key_id FROM @c__p'), []);
+    });
+
     test('subtable rows follow the version of their parent that lives', async () => {
       const { into, select } = await fresh();
       const parent = table('c', 'id int, _sdc_sequence bigint', {
@@ -739,10 +761,43 @@ for (const name of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
         /expected the 2 rows read from its files, found 1$/,
       );
       await rejects(into(stream(groups(body(2))), { vendorExact: true }), /takes no dedupe/);
+      async function* miscounted(): AsyncIterable<Chunk> {
+        for await (const chunk of stream(groups(body(1))))
+          yield '$' in chunk && chunk.$ === 'commit' ? { ...chunk, rows: 7 } : chunk;
+      }
+      const complaint = /expected the 7 rows of its commit line, found 1 in its eof lines$/;
+      await rejects(into(miscounted(), { strictCounts: true }), complaint);
+      if (name !== 'sqlite') {
+        const { warnings } = await (await fresh()).into(miscounted());
+        assert.match(warnings[0]!, complaint);
+      }
       await into(stream(groups(body(1), body(1))), { vendorExact: true });
       const quoted = lower ? 'bi_factforms' : 'Bi_FactForms';
       // As the vendor's own statements have it: a row without its void twin is there twice.
       assert.deepEqual(await select(`SELECT count(*) FROM @"${quoted}"`), [['2']]);
+    });
+
+    test("the vendor's own statements go by the number of the logid", async () => {
+      const { into, select } = await fresh();
+      const logid = (batch: string, flag: string): Chunk[] => [
+        { $: 'file', uri: `file:///${batch}`, table: 'Bi_FactForms', batch },
+        rows(fact, { factformid: '1', organizationid: 'o', void: flag, v: batch }),
+        { $: 'eof', uri: `file:///${batch}`, rows: 1, rejects: 0 },
+      ];
+      await into(stream(groups([...logid('10', '1'), ...logid('9', '0')])), { vendorExact: true });
+      const quoted = lower ? 'bi_factforms' : 'Bi_FactForms';
+      assert.deepEqual(await select(`SELECT v FROM @"${quoted}"`), []);
+    });
+
+    test('two sources and two scopes have groups of the same number, each its own', async () => {
+      const { into, select } = await fresh();
+      const first = (id: number, scope: string) => [
+        { group: '1', after: null, scope, chunks: [rows(user, { id, name: scope })] },
+      ];
+      await into(stream(first(1, 'POD1'), 'zenoti', 'berlin'));
+      await into(stream(first(2, 'POD2'), 'zenoti', 'berlin'));
+      await into(stream(first(3, 'POD1'), 'zenoti', 'paris'));
+      assert.deepEqual(await select('SELECT id FROM @users ORDER BY id'), [['1'], ['2'], ['3']]);
     });
 
     test('a loose body is applied at the end, without a ledger', async () => {

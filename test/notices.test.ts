@@ -150,6 +150,11 @@ for (const name of ['duckdb', 'postgres'] as const) {
         into([at('3', '2', rows(log, { id: 1, name: 'c' }))]),
         /^UserError: table users: expected the merge used so far, upsert by id, found append by ; to have it merged in another way, load the table anew \(docs\/merging\.md\)$/,
       );
+      const replaced = { ...user, merge: 'replace' } as const;
+      await assert.rejects(
+        into([at('3', '2', rows(replaced, { id: 1, name: 'c' }))]),
+        /expected the merge used so far, upsert by id, found replace by id; /,
+      );
       assert.deepEqual(
         await select(`SELECT merge_mode, merge_key FROM @brigade_table WHERE target = 'users'`),
         [['upsert', 'id']],

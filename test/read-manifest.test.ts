@@ -1005,6 +1005,14 @@ describe('read-manifest', () => {
       read([{ $: 'file', uri: 'file:///x/m.json', role: 'manifest' }, end(0)]),
       /m\.json: expected a manifest only in a feed that has manifests, found no feed line$/,
     );
+    await fails(
+      read([
+        feedLine('zenoti', 'file:///x/'),
+        { $: 'file', uri: 'file:///x/m.json', role: 'manifest' },
+        end(0),
+      ]),
+      /m\.json: expected a manifest only in a feed that has manifests, found feed zenoti$/,
+    );
   });
 });
 

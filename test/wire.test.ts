@@ -231,6 +231,18 @@ describe('writing the wire', () => {
     assert.equal(Buffer.from((await output.next()).value).toString(), '{"$":"end","groups":0}\n');
   });
 
+  test('says what came before a failure, however soon that is', async () => {
+    async function* failing(): AsyncIterable<Chunk> {
+      yield { $: 'table', table: 't' };
+      throw new Error('no further');
+    }
+    let text = '';
+    await assert.rejects(async () => {
+      for await (const piece of writeWire(failing())) text += Buffer.from(piece).toString();
+    }, /no further/);
+    assert.equal(text, '{"$":"table","table":"t"}\n');
+  });
+
   test('round trips any rows, whatever their names and values, in any pieces', async () => {
     const name = fc.oneof(
       fc.constantFrom('$', '__proto__', 'constructor', 'a', ''),
