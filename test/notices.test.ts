@@ -235,7 +235,7 @@ for (const name of ['duckdb', 'postgres'] as const) {
     }
 
     test('a script clears the subtables that a group does not mention', {
-      skip: name === 'duckdb' ? 'DuckDB cannot go over tables' : !hasPsql && 'no psql here',
+      skip: name === 'duckdb' ? 'subtables.test.ts has it' : !hasPsql && 'no psql here',
     }, async () => {
       const { byScript, select } = await fresh();
       const parent = table('c', 'id int, _sdc_sequence bigint, _sdc_table_version bigint', {

@@ -265,6 +265,43 @@ function atMostThousand(files: string[]): string[] {
   return files;
 }
 
+for (const name of ['spark', 'databricks'] as const) {
+  test(`${name} appends with --lineage load only, and removes what an earlier run of the group left before it inserts`, async () => {
+    const line = table('log', 'id int, v text', { merge: 'append' });
+    const input = () => stream(groups([line, file('log', 's3://acme/log/1.csv', 'csv')]));
+    const refused = await script(input(), { dialect: name });
+    assert.match(
+      String(refused.error),
+      /table log: expected --lineage load, by which appended rows are known again/,
+    );
+    const { text, error } = await script(input(), { dialect: name, lineage: 'load' });
+    assert.equal(error, undefined);
+    check(name, text);
+    const [removes, inserts, notes] = [
+      /^(DELETE FROM|MERGE INTO) `default`\.`log` .*_brigade_load` = 'zenoti POD1 1'.*$/m,
+      /^INSERT INTO `default`\.`log` .*$/m,
+      /^INSERT INTO `default`\.`brigade_ledger` .*$/m,
+    ].map((form) => form.exec(text)!);
+    assert.ok(removes!.index < inserts!.index && inserts!.index < notes!.index);
+    // A group that was applied removes nothing.
+    assert.match(removes![0], /EXISTS \(SELECT 1 FROM brigade_go WHERE flag = 'brigade_new_1'\)/);
+    assert.match(text, /raise_error.*expected rows of one source.*b\.source <> 'test'/);
+  });
+}
+
+test('a script that BigQuery would not take as one query is refused, with what to do', async () => {
+  const line = table('t', 'id int', { key: ['id'], merge: 'upsert' });
+  const files = Array.from({ length: 10_000 }, (_, n) =>
+    file('t', `s3://acme/${'a-long-folder/'.repeat(7)}${n}.csv`, 'csv'),
+  );
+  const { text, error } = await script(stream(groups([line, ...files])), { dialect: 'bigquery', ...OPTIONS });
+  assert.equal(
+    (error as Error).message,
+    'bigquery: expected a script of at most 1048576 bytes, which is what one query may have, found more: list fewer groups (ls-groups --until) or fewer tables (--tables) at a time',
+  );
+  assert.match(text.trim().split('\n').at(-1)!, /^SELECT .*the script was cut off/);
+});
+
 test("Redshift's COPY by a manifest is read by an independent parser, and the manifest is not the script's", async () => {
   const server = await s3Server();
   await server.makeBucket('manifests');

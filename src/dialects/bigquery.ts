@@ -209,5 +209,7 @@ export const bigqueryWarehouse: Warehouse = {
   matches: (text, form) => `regexp_contains(${text}, ${literal(`^(${form})$`)})`,
   value,
   load,
+  // "Maximum unresolved GoogleSQL query length": https://cloud.google.com/bigquery/quotas#query_jobs
+  maxScriptBytes: 1_048_576,
   vendorExact: false,
 };

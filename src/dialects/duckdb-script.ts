@@ -10,7 +10,7 @@ import { BATCH, type Fill, ROW, SHAPE, textOf } from '../merge/engine.ts';
 import type { Run } from '../wire/types.ts';
 import { duckdb } from './duckdb.ts';
 import { insertFiles, insertParsed, wireName } from './duckdb-read.ts';
-import { type Script, type ScriptOptions, schemaColumns } from './script.ts';
+import { knownTables, type Script, type ScriptOptions } from './script.ts';
 
 /** Rows of one INSERT. */
 const ROWS = 1000;
@@ -51,7 +51,7 @@ export function duckdbScript({ write: out, targetSchema }: ScriptOptions): Scrip
       write(`${insertFiles(fill, files, paths, csv)};\n`);
     },
     settle: async () => {},
-    columns: async (table) => schemaColumns(targetSchema, table, duckdb),
+    ...knownTables(targetSchema, duckdb),
     hasSchema: async () => undefined,
     async decide(flags) {
       if (flags.length === 0) return;

@@ -8,7 +8,7 @@
 import { mismatch } from '../errors.ts';
 import { mysql } from './mysql.ts';
 import { insertStatements } from './mysql-rows.ts';
-import { type Script, type ScriptOptions, schemaColumns } from './script.ts';
+import { knownTables, type Script, type ScriptOptions } from './script.ts';
 
 export function mysqlScript({ write, targetSchema }: ScriptOptions): Script {
   const said = new Set<string>();
@@ -36,7 +36,7 @@ export function mysqlScript({ write, targetSchema }: ScriptOptions): Script {
         ),
       ),
     settle: async () => {},
-    columns: async (table) => schemaColumns(targetSchema, table, mysql),
+    ...knownTables(targetSchema, mysql),
     hasSchema: async () => undefined,
     async decide(flags) {
       for (const { name, condition } of flags) write(`SET @${name} = (${condition});\n`);

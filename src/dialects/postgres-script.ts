@@ -8,7 +8,7 @@ import { mismatch } from '../errors.ts';
 import { BATCH, ROW, SHAPE } from '../merge/engine.ts';
 import { copyLines } from './copy-text.ts';
 import { postgres } from './postgres.ts';
-import { type Script, type ScriptOptions, schemaColumns } from './script.ts';
+import { knownTables, type Script, type ScriptOptions } from './script.ts';
 
 export function postgresScript({ write, targetSchema }: ScriptOptions): Script {
   const said = new Set<string>();
@@ -66,7 +66,7 @@ export function postgresScript({ write, targetSchema }: ScriptOptions): Script {
         ),
       ),
     settle: async () => endCopy(),
-    columns: async (table) => schemaColumns(targetSchema, table, postgres),
+    ...knownTables(targetSchema, postgres),
     hasSchema: async () => undefined,
     async decide(flags) {
       if (flags.length === 0) return;

@@ -52,6 +52,17 @@ export function readTargetSchema(path: string): TargetSchema {
   return tables;
 }
 
+/** What a script knows of its target. */
+export function knownTables(
+  schema: TargetSchema | undefined,
+  dialect: Dialect,
+): Pick<Engine, 'columns' | 'tables'> {
+  return {
+    columns: async (table) => schemaColumns(schema, table, dialect),
+    tables: async () => (schema === undefined ? undefined : [...schema.keys()]),
+  };
+}
+
 export function schemaColumns(
   schema: TargetSchema | undefined,
   table: string,

@@ -8,7 +8,7 @@ import { mismatch } from '../errors.ts';
 import { BATCH, type Fill, ROW, SHAPE, type StageColumn } from '../merge/engine.ts';
 import type { Run } from '../wire/types.ts';
 import { exactText } from './exact-text.ts';
-import { type Script, type ScriptOptions, schemaColumns } from './script.ts';
+import { knownTables, type Script, type ScriptOptions } from './script.ts';
 import { sqlite } from './sqlite.ts';
 import { exactDouble } from './sqlite-double.ts';
 
@@ -50,7 +50,7 @@ export function sqliteScript({ write, targetSchema }: ScriptOptions): Script {
         ),
       ),
     settle: async () => {},
-    columns: async (table) => schemaColumns(targetSchema, table, sqlite),
+    ...knownTables(targetSchema, sqlite),
     hasSchema: async () => undefined,
     async decide(flags) {
       if (flags.length === 0) return;

@@ -4,10 +4,10 @@
  * staged rows asks that table.
  */
 
-import { mismatch } from '../errors.ts';
+import { mismatch, UserError } from '../errors.ts';
 import type { Engine } from '../merge/engine.ts';
 import type { Dialect } from './dialect.ts';
-import { type Script, type ScriptOptions, schemaColumns } from './script.ts';
+import { knownTables, type Script, type ScriptOptions } from './script.ts';
 import type { Warehouse } from './warehouse.ts';
 import { loadStatements, refuseRows } from './warehouse-load.ts';
 
@@ -24,8 +24,19 @@ export function warehouseScript(warehouse: Warehouse): (options: ScriptOptions) 
       if (!opened) for (const line of warehouse.start) write(`${line}\n`);
       opened = true;
     };
+    let bytes = 0;
     const say = (sql: string) => {
-      if (sql !== '') write(`${sql};\n`);
+      if (sql === '') return;
+      const line = `${sql};\n`;
+      bytes += Buffer.byteLength(line);
+      write(line);
+    };
+    const checkLength = () => {
+      const { maxScriptBytes = Number.POSITIVE_INFINITY } = warehouse;
+      if (bytes > maxScriptBytes)
+        throw new UserError(
+          `${dialect.name}: expected a script of at most ${maxScriptBytes} bytes, which is what one query may have, found more: list fewer groups (ls-groups --until) or fewer tables (--tables) at a time`,
+        );
     };
     const run = (sql: string) => {
       if (/^(CREATE|ALTER) .* IF NOT EXISTS /.test(sql)) {
@@ -48,15 +59,19 @@ export function warehouseScript(warehouse: Warehouse): (options: ScriptOptions) 
         if (bulk.vendorExact === true && !warehouse.vendorExact)
           throw mismatch('--vendor-exact', 'redshift, whose statements they are', dialect.name);
       },
-      run: async (sql) => run(sql),
+      run: async (sql) => {
+        run(sql);
+        checkLength();
+      },
       rows: async () => undefined,
       fill: (fill) => Promise.reject(refuseRows(fill, warehouse)),
       async fillFiles(fill, files, csv) {
         const loading = { fill, files, csv, options: bulk, scratch };
         for (const statement of await loadStatements(warehouse, loading)) say(statement);
+        checkLength();
       },
       settle: async () => {},
-      columns: async (table) => schemaColumns(targetSchema, table, dialect),
+      ...knownTables(targetSchema, dialect),
       hasSchema: async () => undefined,
       async decide(flags) {
         if (flags.length === 0) return;

@@ -73,6 +73,8 @@ export interface Warehouse {
   manifest?(bulk: Bulk): string;
   /** The statements of a transaction as one that undoes everything when one of them fails; default: just one after the other. */
   block?(statements: readonly string[]): string;
+  /** How long a script may be; it is one query. */
+  readonly maxScriptBytes?: number;
   /** Whether the vendor's own statements run there as they are. */
   readonly vendorExact: boolean;
 }

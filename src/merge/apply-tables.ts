@@ -8,7 +8,7 @@ import { forsakenOf } from './forsaken.ts';
 import { applyIdentity, dropView, prepareIdentity } from './identity.ts';
 import { type LedgerEntry, rememberTable } from './ledger.ts';
 import { mergeOf, parentTypes, quoted } from './merge-of.ts';
-import { append, deleteInsert, replace, upsert } from './modes.ts';
+import { append, appendAgain, deleteInsert, replace, upsert } from './modes.ts';
 import { type Place, qualified, targetName } from './names.ts';
 import { modeOf, planTable, type TablePlan } from './plan.ts';
 import { scd2, scd2Mode } from './scd2.ts';
@@ -21,7 +21,7 @@ import { vendorExact } from './vendor-exact.ts';
 
 export interface ApplyTables
   extends Place,
-    Pick<Session, 'engine' | 'naming' | 'own' | 'counts' | 'options'> {
+    Pick<Session, 'engine' | 'naming' | 'own' | 'counts' | 'options' | 'context' | 'told'> {
   readonly tables: readonly StagedTable[];
   /** The flag that tells whether a table is to be merged at all; undefined: it always is. */
   readonly flag: ((n: number) => string) | undefined;
@@ -123,13 +123,17 @@ export async function applyTables(apply: ApplyTables, prepared: readonly Prepare
   return entries;
 }
 
-// Without a transaction, what breaks off is done again from the start: that must not add its rows twice.
-function checkRepeatable(table: StagedTable, { engine, flag }: ApplyTables): void {
-  const { dialect } = engine;
-  if (dialect.begin !== '' || flag === undefined || modeOf(table) !== 'append') return;
+// Without a transaction, what breaks off is done again from the start: that must not add its rows twice. They are known
+// again by the group that wrote them.
+function isRepeated(table: StagedTable, { engine, flag }: ApplyTables): boolean {
+  return engine.dialect.begin === '' && flag !== undefined && modeOf(table) === 'append';
+}
+
+function checkRepeatable(table: StagedTable, apply: ApplyTables): void {
+  if (table.lineage !== undefined || !isRepeated(table, apply)) return;
   throw mismatch(
     `table ${table.name}`,
-    `a key to merge by, since ${dialect.name} has no transaction over several tables and appended rows would come twice when a run breaks off`,
+    `--lineage load, by which appended rows are known again when a run broke off (${apply.engine.dialect.name} has no transaction over several tables), or a key to merge by`,
     'merge append',
   );
 }
@@ -155,7 +159,9 @@ function statementsOf(table: StagedTable, merge: Merge, apply: ApplyTables): str
     return vendorExact(merge, mode, [...table.batches]);
   switch (mode) {
     case 'append':
-      return append(merge);
+      return isRepeated(table, apply)
+        ? appendAgain(merge, { source: apply.source ?? '', load: table.lineage!.load })
+        : append(merge);
     case 'delete-insert':
       return deleteInsert(needsKey(merge, table));
     case 'upsert':

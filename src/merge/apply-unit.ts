@@ -82,7 +82,7 @@ export async function applyUnit(delivery: Delivery, staging: Staging, session: S
       if (group !== undefined) {
         for (const check of checkLate(group, prepared, own, dialect)) await engine.run(check);
       }
-      noticeDiscarded(prepared, session.discarded, context.warn);
+      noticeDiscarded(prepared, session.told, context.warn);
       await notice({ engine, own, group, prepared, warn: context.warn });
       const entries = await applyTables(work, prepared);
       const isRecorded = group === undefined || (await record(group, [...entries, ...summary], session));

@@ -60,6 +60,8 @@ export interface Engine {
   settle(): Promise<void>;
   /** Null: no such table. Undefined: cannot be known. */
   columns(table: string): Promise<readonly TargetColumn[] | null | undefined>;
+  /** The names of the tables in the schema. Undefined: cannot be known. */
+  tables(): Promise<readonly string[] | undefined>;
   hasSchema(): Promise<boolean | undefined>;
   /** Settles conditions; after the lock, before any change. */
   decide(flags: readonly Flag[]): Promise<void>;

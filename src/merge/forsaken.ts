@@ -24,35 +24,77 @@ export async function forsakenOf(
     merge.source === undefined
   )
     return [];
-  const { engine, naming, own } = apply;
+  const { engine, own } = apply;
   const { dialect } = engine;
+  const parentIs = `parent = ${dialect.literal(merge.targetName)}`;
   const rows = await engine.rows(
-    `SELECT target, table_name FROM ${own.table} WHERE parent = ${dialect.literal(merge.targetName)} ORDER BY target`,
+    `SELECT target, table_name FROM ${own.table} WHERE ${parentIs} ORDER BY target`,
   );
-  if (rows === undefined) return forsakenByName(merge, apply);
+  if (rows !== undefined) {
+    const others = rows
+      .map((row) => ({ target: String(row['target']), name: String(row['table_name']) }))
+      .filter(({ name }) => !apply.tables.some((table) => table.name === name) && !merges.has(name));
+    return statementsAbout(merge, others, apply);
+  }
+  if (dialect.forEachTable !== undefined) return forsakenByName(merge, apply);
+  const names = await engine.tables();
+  if (names !== undefined) return statementsAbout(merge, namesBelow(merge, names, apply), apply);
+  tellOnce(apply);
+  return [];
+}
+
+interface Other {
+  readonly target: string;
+  /** What must hold for it to be a subtable of this parent; undefined: it is. */
+  readonly when?: string;
+}
+
+async function statementsAbout(
+  merge: Merge,
+  others: readonly Other[],
+  { engine, naming }: ApplyTables,
+): Promise<string[]> {
+  const { dialect } = engine;
+  const fold = (name: string) => (dialect.foldsCase ? name.toLowerCase() : name);
   const statements: string[] = [];
-  for (const row of rows) {
-    const [target, name] = [String(row['target']), String(row['table_name'])];
-    if (apply.tables.some((other) => other.name === name) || merges.has(name)) continue;
+  for (const { target, when } of others) {
     const columns = await engine.columns(target);
-    const keys = merge.key.map((column) => ({
-      id: dialect.identifier(columnName(`_sdc_source_key_${column.name}`, naming)),
-      name: columnName(`_sdc_source_key_${column.name}`, naming),
-      parent: column.id,
-    }));
-    if (
-      columns === null ||
-      columns === undefined ||
-      !keys.every((key) => columns.some((column) => column.name === key.name))
-    )
-      continue;
-    statements.push(forsaken(merge, qualified(target, naming), keys));
+    const has = (name: string) => columns?.some((column) => fold(column.name) === fold(name)) === true;
+    const keys = merge.key.map((column) => {
+      const name = columnName(`_sdc_source_key_${column.name}`, naming);
+      return { id: dialect.identifier(name), name, parent: column.id };
+    });
+    if (!keys.every(({ name }) => has(name))) continue;
+    const table = qualified(target, naming);
+    statements.push(forsaken(merge, table, keys, when));
     const version = merge.version === undefined ? undefined : columnName(merge.version.name, naming);
-    if (version !== undefined && columns.some((column) => column.name === version)) {
-      statements.push(...followVersion(merge, qualified(target, naming), dialect.identifier(version)));
-    }
+    if (version !== undefined && has(version))
+      statements.push(...followVersion(merge, table, dialect.identifier(version), { when }));
   }
   return statements;
+}
+
+// Subtables are called after their parent; whether a table of such a name is one, the target knows.
+function namesBelow(merge: Merge, names: readonly string[], { engine, own, tables }: ApplyTables): Other[] {
+  const { dialect } = engine;
+  const { literal } = dialect;
+  const fold = (name: string) => (dialect.foldsCase ? name.toLowerCase() : name);
+  const folded = (sql: string) => (dialect.foldsCase ? `lower(${sql})` : sql);
+  return names
+    .filter((name) => fold(name).startsWith(`${fold(merge.targetName)}__`))
+    .filter((name) => !tables.some(({ target }) => fold(target) === fold(name)))
+    .map((target) => ({
+      target,
+      when: `EXISTS (SELECT 1 FROM ${own.table} b WHERE b.parent = ${literal(merge.targetName)} AND ${folded('b.target')} = ${literal(fold(target))})`,
+    }));
+}
+
+function tellOnce({ engine, context, told }: ApplyTables): void {
+  if (told.has('subtables')) return;
+  told.add('subtables');
+  context.warn(
+    `rows of subtables that a group does not mention stay, since a script for ${engine.dialect.name} cannot look for them: --target-schema tells it which there are`,
+  );
 }
 
 // The same in a script, which cannot look: only where the engine itself can go over tables.

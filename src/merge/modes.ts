@@ -3,6 +3,7 @@
  * row is decided first, in the work table; then the target changes.
  */
 
+import { LINEAGE_LOAD } from '../wire/lineage.ts';
 import { ROW } from './engine.ts';
 import { deleteFrom, ONE_ROW } from './forms.ts';
 import {
@@ -31,6 +32,27 @@ export function append(merge: Merge): string[] {
   return [
     `INSERT INTO ${merge.counts} SELECT ${merge.n}, count(*), 0, 0 FROM ${merge.source} s`,
     `INSERT INTO ${merge.target} (${ids(merge.columns)}) SELECT ${ids(merge.columns, 's.')} FROM ${merge.source} s`,
+  ];
+}
+
+/**
+ * The same, repeatable: what an earlier run of this very group has left behind goes first. `load` tells groups of one
+ * source apart, so that all rows must be of that.
+ */
+export function appendAgain(
+  merge: Merge,
+  { source, load }: { readonly source: string; readonly load: string },
+): string[] {
+  const { dialect, own, target, targetName, guard } = merge;
+  const { literal } = dialect;
+  const column = dialect.identifier(LINEAGE_LOAD);
+  const expected = `table ${merge.table}: expected rows of one source (--target-name '{source}__{table}' keeps sources apart), since ${dialect.name} knows appended rows again by their group alone, found those of `;
+  return [
+    dialect.check(
+      `SELECT ${literal(expected)} || b.source AS m FROM ${own.table} b WHERE b.target = ${literal(targetName)} AND b.source <> ${literal(source)}`,
+    ),
+    deleteFrom(target, { on: (t) => `${t}.${column} = ${literal(load)}`, when: guard }, dialect),
+    ...append(merge),
   ];
 }
 

@@ -17,8 +17,8 @@ export interface Session {
   readonly context: Context;
   /** Hears of every group. */
   readonly report: (group: GroupReport) => void;
-  /** Columns left out that were spoken of. */
-  readonly discarded: Set<string>;
+  /** What is said once a stream and has been said. */
+  readonly told: Set<string>;
   /** Opens the database and creates what is ours; once. */
   open(): Promise<void>;
   /** Carries out steps in one transaction, alone in the schema. */
@@ -71,7 +71,7 @@ export function createSession(
     options,
     context,
     report,
-    discarded: new Set(),
+    told: new Set(),
     async open() {
       if (opened) return;
       opened = true;

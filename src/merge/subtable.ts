@@ -60,7 +60,7 @@ export function subtable(merge: Subtable): string[] {
   // Its source key is not even known: neither is there anything that it could be compared with.
   if (key.length === 0 && !merge.full) return statements;
   if (parent?.version !== undefined && merge.version !== undefined) {
-    statements.push(...followVersion(parent, target, merge.version.id, merge));
+    statements.push(...followVersion(parent, target, merge.version.id, { counted: merge }));
   }
   if (merge.source !== undefined) {
     statements.push(...dropOldVersions(merge));
@@ -84,13 +84,14 @@ export function forsaken(
   merge: Merge,
   target: string,
   columns: readonly { id: string; parent: string }[],
+  when?: string,
 ): string {
   const on = (t: string) =>
     [
       `w._brigade_action IN ('i', 'u', 'r', 'd')`,
       ...columns.map(({ id, parent }) => `${t}.${id} = w.${parent}`),
     ].join(' AND ');
-  return deleteFrom(target, { from: `${merge.work} w`, on }, merge.dialect);
+  return deleteFrom(target, { from: `${merge.work} w`, on, when }, merge.dialect);
 }
 
 // Rows of parents that live (action i, u, r), of the same version.

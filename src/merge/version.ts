@@ -40,7 +40,12 @@ export function dropOldVersions(merge: Merge): string[] {
 }
 
 /** Deletes a subtable's rows of versions that its parent has left behind. After the parent's own statements. */
-export function followVersion(parent: Merge, target: string, version: string, counted?: Merge): string[] {
+export function followVersion(
+  parent: Merge,
+  target: string,
+  version: string,
+  { counted, when }: { readonly counted?: Merge; readonly when?: string | undefined } = {},
+): string[] {
   const from = `(SELECT max(v.version) AS known FROM ${parent.own.table} v WHERE v.target = ${parent.dialect.literal(parent.targetName)}) v`;
   const on = (t: string) => `coalesce(${t}.${version}, 0) < v.known`;
   return [
@@ -49,6 +54,6 @@ export function followVersion(parent: Merge, target: string, version: string, co
       : [
           `INSERT INTO ${counted.counts} SELECT ${counted.n}, 0, 0, count(*) FROM ${target} t JOIN ${from} ON ${on('t')}`,
         ]),
-    deleteFrom(target, { from, on }, parent.dialect),
+    deleteFrom(target, { from, on, when }, parent.dialect),
   ];
 }
