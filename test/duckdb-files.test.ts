@@ -54,6 +54,19 @@ describe('CSV that DuckDB reads by itself', () => {
     );
   });
 
+  test('refuses times that are none of ISO 8601, and bytes that are not base64, as rows on the wire are', async () => {
+    for (const [type, value] of [
+      ['timestamp', 'infinity'],
+      ['timestamptz', '2024-01-01 10:00:00 Europe/Paris'],
+      ['date', 'epoch'],
+      ['bytes', 'AA='],
+    ] as const)
+      await assert.rejects(
+        read('exports', `id int, v ${type}`, `id,v\n1,\n2,${value}\n`),
+        new RegExp(`table t row 2 column v: expected ${type}.*, found "${value}"`),
+      );
+  });
+
   test('keeps columns of no stated type, as text', async () => {
     assert.deepEqual(await read('exports', 'id, name', 'id,name\n007,2026-01-02\n'), [['007', '2026-01-02']]);
   });

@@ -281,6 +281,37 @@ for (const name of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
       ]);
     });
 
+    test('an instant may name its zone in several ways', async () => {
+      const { into, select } = await fresh();
+      const line = table('t', 'k int, v timestamptz', { key: ['k'], merge: 'upsert' });
+      const forms = [
+        'T10:00:00Z',
+        ' 10:00 UTC',
+        ' 10:00UTC',
+        'T10:00z',
+        'T12:00+02',
+        ' 12:00:00.0 +02:00',
+        'T04:30-0530',
+      ];
+      const given = forms.map((form, k) => ({ k, v: `2024-03-31${form}` }));
+      await into(stream(groups([rows(line, ...given)])));
+      const found = (await select('SELECT DISTINCT v FROM @t')).flat();
+      assert.equal(found.length, 1);
+      assert.match(found[0]!, /^2024-03-31 10:00:00/);
+    });
+
+    test('what the engine says of a table without naming it is said with its name', {
+      skip: name !== 'postgres' && 'its limit of columns is another one',
+    }, async () => {
+      const { into } = await fresh();
+      const names = Array.from({ length: 1700 }, (_, i) => `c${i} int`).join(', ');
+      const line = table('wide', `k int, ${names}`, { key: ['k'], merge: 'upsert' });
+      await rejects(
+        into(stream(groups([rows(line, { k: 1 })]))),
+        /^table wide: tables can have at most 1600 columns$/,
+      );
+    });
+
     const bad: readonly [string, unknown, RegExp][] = [
       ['int', '1.5', /column v: expected int, found "1\.5"$/],
       ['int', 'x', /column v: expected int, found "x"$/],
@@ -291,6 +322,18 @@ for (const name of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
       ['timestamp', '2024-01-01T10:00:00.1234567', /column v: expected timestamp, found /],
       ['double', '0x10', /column v: expected double, found "0x10"$/],
       ['uuid', 'abc', /column v: expected uuid, found "abc"$/],
+      ['int', '2147483648', /column v: expected int, found "2147483648"$/],
+      ['decimal(5,2)', '1000', /column v: expected decimal\(5,2\), found "1000"$/],
+      ['float', '1e-60', /column v: expected float, found "1e-60"$/],
+      ['bytes', 'AA=', /column v: expected bytes in base64, found "AA="$/],
+      ['date', '2023-02-29', /column v: expected date, found "2023-02-29"$/],
+      ['date', 'infinity', /column v: expected date, found "infinity"$/],
+      ['time', 'allballs', /column v: expected time, found "allballs"$/],
+      ['timestamp', '-infinity', /column v: expected timestamp, found "-infinity"$/],
+      ['timestamp', '2016-12-31T23:59:60', /column v: expected timestamp, found "2016-12-31T23:59:60"$/],
+      ['timestamptz', 'infinity', /column v: expected timestamptz, found "infinity"$/],
+      ['timestamptz', '2024-01-01 10:00 Europe/Paris', /column v: expected timestamptz, found /],
+      ['timestamptz', '2024-01-01 10:00+99', /column v: expected timestamptz, found "2024-01-01 10:00\+99"$/],
     ];
     for (const [type, value, message] of bad) {
       test(`${JSON.stringify(value)} as ${type} stops with table, row, column, and commits nothing`, async () => {

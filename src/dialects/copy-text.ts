@@ -14,6 +14,7 @@ import {
 import type { Fill, StageColumn } from '../merge/engine.ts';
 import { type ColumnType, decimalDigits } from '../merge/lattice.ts';
 import type { Run } from '../wire/types.ts';
+import { DATE, INSTANT, TIME, TIMESTAMP, ZONE } from './time-forms.ts';
 
 /**
  * The lines of a run, with our own columns before theirs. Texts keep their spelling; of numbers only those that another
@@ -75,11 +76,6 @@ const WHOLE = /^\s*[+-]?\d+\s*$/;
 const NUMBER = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i;
 const DOUBLE = /^[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?|nan)$/i;
 const BOOLEAN = /^(0|1|t|f|y|n|true|false|yes|no)$/i;
-const DATE = /^\d{4,}-\d{1,2}-\d{1,2}([T ]00:00(:00(\.0*)?)?)?$/;
-const TIME = /^\d{1,2}:\d{2}(:\d{2}(\.\d{1,6}0*)?)?$/;
-const INSTANT =
-  /^\d{4,}-\d{1,2}-\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}(\.\d{1,6}0*)?)?\s?([zZ]|UTC|[+-]\d{2}(:?\d{2})?)?)?$/;
-const ZONE = /([zZ]|UTC|[T ].*[+-]\d{2}(:?\d{2})?)$/;
 const UUID = /^[{]?[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}[}]?$/i;
 
 type Form = (text: string) => boolean;
@@ -101,7 +97,7 @@ const FORMS: Readonly<Record<string, readonly [code: number, form: Form]>> = {
   double: [COPY_CODES.double, like(DOUBLE)],
   date: [COPY_CODES.date, like(DATE)],
   time: [COPY_CODES.time, like(TIME)],
-  timestamp: [COPY_CODES.timestamp, (text) => !ZONE.test(text) && INSTANT.test(text)],
+  timestamp: [COPY_CODES.timestamp, like(TIMESTAMP)],
   timestamptz: [COPY_CODES.timestamptz, like(INSTANT)],
   uuid: [COPY_CODES.uuid, like(UUID)],
   bytes: [COPY_CODES.bytes, none],

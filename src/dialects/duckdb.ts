@@ -1,6 +1,7 @@
 import { UserError } from '../errors.ts';
 import { type ColumnType, decimalDigits } from '../merge/lattice.ts';
 import { type Dialect, doubleQuoted, singleQuoted } from './dialect.ts';
+import { DATE, INSTANT, TIME, TIMESTAMP } from './time-forms.ts';
 
 // https://duckdb.org/docs/stable/sql/data_types/overview
 const TYPES: Readonly<Record<string, string>> = {
@@ -42,8 +43,11 @@ function typeName(type: ColumnType): string {
   return `DECIMAL(${digits.precision},${digits.scale})`;
 }
 
-const FRACTION = String.raw`\.\d{6}\d*[1-9]`;
-const ZONE = String.raw`([zZ]|[+-]\d{2}(:?\d{2})?|\s*UTC)$`;
+const like = (x: string, form: RegExp): string => `regexp_full_match(${x}, '${form.source}')`;
+
+// A number beyond a double's range would become infinite, one too near to zero would become zero.
+const inRange = (x: string, sql: string): string =>
+  `CASE WHEN isinf(TRY_CAST(${x} AS ${sql})) THEN ${x} ILIKE '%inf%' WHEN TRY_CAST(${x} AS ${sql}) = 0 THEN NOT regexp_matches(${x}, '^[^eE]*[1-9]') ELSE TRUE END`;
 
 // DuckDB's casts round (`1.5` as an integer is 2), cut (a seventh digit of a second), drop (a zone) and read more
 // than numbers (`0x10`, `1_000`); what the engine would alter is therefore told apart by the form of the text.
@@ -58,15 +62,15 @@ function wellFormed(x: string, type: ColumnType): string {
       return `regexp_full_match(${x}, '\\s*[+-]?\\d+\\s*')`;
     case 'float':
     case 'double':
-      return `regexp_full_match(${x}, '(?i)[+-]?((\\d+\\.?\\d*|\\.\\d+)(e[+-]?\\d+)?|inf(inity)?|nan)') AND NOT (isinf(TRY_CAST(${x} AS ${typeName(type)})) AND NOT ${x} ILIKE '%inf%')`;
+      return `regexp_full_match(${x}, '(?i)[+-]?((\\d+\\.?\\d*|\\.\\d+)(e[+-]?\\d+)?|inf(inity)?|nan)') AND ${inRange(x, typeName(type))}`;
     case 'date':
-      return `regexp_full_match(${x}, '\\d{4,}-\\d{1,2}-\\d{1,2}([T ]00:00(:00(\\.0*)?)?)?')`;
+      return like(x, DATE);
     case 'time':
-      return `NOT regexp_matches(${x}, '${FRACTION}|[zZ+-]')`;
+      return like(x, TIME);
     case 'timestamp':
-      return `NOT regexp_matches(${x}, '${FRACTION}') AND NOT (length(${x}) > 10 AND regexp_matches(substr(${x}, 11), '${ZONE}'))`;
+      return like(x, TIMESTAMP);
     case 'timestamptz':
-      return `NOT regexp_matches(${x}, '${FRACTION}')`;
+      return like(x, INSTANT);
     default:
       return 'TRUE';
   }
@@ -83,15 +87,21 @@ function readDecimal(x: string, { precision, scale }: { precision: number; scale
 function read(x: string, type: ColumnType): string {
   const digits = decimalDigits(type);
   if (digits !== undefined) return readDecimal(x, digits);
-  const text = type === 'timestamptz' ? `regexp_replace(${x}, ' UTC$', 'Z')` : x;
-  return `TRY_CAST(${text} AS ${typeName(type)})`;
+  // https://duckdb.org/docs/stable/sql/expressions/try
+  if (type === 'bytes') return `TRY(from_base64(${x}))`;
+  const value = `TRY_CAST(${x} AS ${typeName(type)})`;
+  if (type !== 'timestamptz') return value;
+  // What it does not read: `z`, UTC or an offset after a space, hours and minutes alone before any of them.
+  const offset = `replace(regexp_replace(upper(${x}), ' ?(UTC|Z)$', '+00'), ' +', '+')`;
+  const full = `regexp_replace(replace(${offset}, ' -', '-'), '([T ]\\d+:\\d+)([+-])', '\\1:00\\2')`;
+  return `coalesce(${value}, TRY_CAST(${full} AS ${typeName(type)}))`;
 }
 
 function parse(x: string, type: ColumnType, place: string): string {
   if (type === 'text') return x;
   if (type === 'json') return `CASE WHEN json_valid(${x}) THEN CAST(${x} AS JSON) ELSE to_json(${x}) END`;
-  if (type === 'bytes') return `from_base64(${x})`;
-  const refuse = `error(${place} || ': expected ${type}, found ' || CAST(to_json(${x}) AS VARCHAR))`;
+  const expected = type === 'bytes' ? 'bytes in base64' : type;
+  const refuse = `error(${place} || ': expected ${expected}, found ' || CAST(to_json(${x}) AS VARCHAR))`;
   return `CASE WHEN ${x} IS NULL THEN NULL WHEN ${wellFormed(x, type)} THEN coalesce(${read(x, type)}, ${refuse}) ELSE ${refuse} END`;
 }
 

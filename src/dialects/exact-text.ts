@@ -145,6 +145,7 @@ function instant(type: 'timestamp' | 'timestamptz'): Exact {
     const offset = /^([+-])(\d{2}):?(\d{2})?$/.exec(zone);
     if (offset === null) return `${day} ${clock}`;
     const minutes = (Number(offset[2]) * 60 + Number(offset[3] ?? 0)) * (offset[1] === '-' ? -1 : 1);
+    if (Math.abs(minutes) >= 16 * 60) return wrong;
     const utc = new Date(Date.parse(`${day}T${clock.slice(0, 8)}Z`) - minutes * 60_000).toISOString();
     if (!/^(?!0000)\d{4}-/.test(utc)) return wrong;
     return `${utc.slice(0, 10)} ${utc.slice(11, 19)}${clock.slice(8)}`;

@@ -1,6 +1,7 @@
 /** The tables of one unit: first what must change of their columns, then, inside its transaction, the merges. */
 
 import { mismatch } from '../errors.ts';
+import { about } from './about.ts';
 import { contractOf } from './contract.ts';
 import { ROW } from './engine.ts';
 import { deleteFrom, dropStage } from './forms.ts';
@@ -54,8 +55,10 @@ export async function prepareTables(apply: ApplyTables): Promise<Prepared[]> {
     const contract = contractOf(table.name, apply.options);
     const plan = planTable(table, existing, target, naming, hints, contract);
     const indexes = isMerged(table) ? [] : plan.indexes;
-    for (const statement of [...dropView(table, plan, apply), ...plan.ddl, ...indexes])
-      await engine.run(statement);
+    await about(table.name, async () => {
+      for (const statement of [...dropView(table, plan, apply), ...plan.ddl, ...indexes])
+        await engine.run(statement);
+    });
     plans.set(table, plan);
   }
   await prepareIdentity(plans, apply);
@@ -106,9 +109,12 @@ export async function applyTables(apply: ApplyTables, prepared: readonly Prepare
       for (const statement of statementsOf(table, merge, apply)) await engine.run(statement);
       for (const statement of await forsakenOf(table, merge, merges, apply)) await engine.run(statement);
     };
-    if (apply.flag === undefined) await body();
-    else await engine.when(apply.flag(table.n), body);
-    for (const statement of plan.indexes) await engine.run(statement);
+    const { flag } = apply;
+    await about(table.name, async () => {
+      if (flag === undefined) await body();
+      else await engine.when(flag(table.n), body);
+      for (const statement of plan.indexes) await engine.run(statement);
+    });
     entries.push({
       table: table.name,
       files: table.files,

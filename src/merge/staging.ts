@@ -3,6 +3,7 @@
 import { mismatch } from '../errors.ts';
 import { feedOf } from '../feeds/index.ts';
 import type { Column, FileLine, Run, TableLine } from '../wire/types.ts';
+import { about } from './about.ts';
 import { BATCH, type CsvForm, type Engine, type Fill, ROW, SHAPE } from './engine.ts';
 import { createStageTable, dropStage } from './forms.ts';
 import type { NameCase } from './names.ts';
@@ -58,8 +59,7 @@ export function createStaging(engine: Engine, nameCase: NameCase): Staging {
     if (known !== undefined && (columns !== undefined || given === undefined)) return known;
     checkLineage(table, given ?? []);
     const { shape, change } = addShape(table, given ?? [], dialect, nameCase);
-    if (table.created) await changeStage(table, change);
-    else await createStage(table);
+    await about(table.name, () => (table.created ? changeStage(table, change) : createStage(table)));
     if (columns === undefined) table.lastShape = shape;
     else shapes.set(columns, (shapes.get(columns) ?? new Map<string, Shape>()).set(table.name, shape));
     return shape;

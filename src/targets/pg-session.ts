@@ -20,8 +20,8 @@ export interface PgSession {
   /** The client itself; throws before `open` and when the connection was lost. */
   client(sql: string): Client;
   query(sql: string): Promise<readonly Row[]>;
-  /** An error of the server or the client as one of ours. `table`: what was being filled. */
-  translated(error: unknown, sql: string, table?: string): Error;
+  /** An error of the server or the client as one of ours. */
+  translated(error: unknown, sql: string): Error;
   isLost(): boolean;
   close(): Promise<void>;
 }
@@ -36,7 +36,7 @@ export function pgSession(
   let client: Client | undefined;
   let lost: Error | undefined;
 
-  function translated(error: unknown, sql: string, table?: string): Error {
+  function translated(error: unknown, sql: string): Error {
     const code = codeOf(error) ?? '';
     const detail = (error as Partial<DatabaseError>).detail ?? '';
     const message = maskTarget(messageOf(error)) || code;
@@ -47,11 +47,7 @@ export function pgSession(
       isTemporary.test(`${message}\n${detail}`)
     )
       return new TemporaryError(`${maskTarget(url)}: ${message}`, { cause: error });
-    const where = (error as Partial<DatabaseError>).where;
-    // Of a COPY: `COPY brigade_stage_1, line 3, column v: "x"`.
-    const place = table === undefined ? '' : `table ${table}: `;
-    const line = where?.startsWith('COPY') ? ` (${where.split('\n', 1)[0]})` : '';
-    return new UserError(`${place}${message}${line}`, { cause: error });
+    return new UserError(message, { cause: error });
   }
 
   const opened = (sql: string): Client => {

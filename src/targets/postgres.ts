@@ -3,10 +3,11 @@ import type { CopyStreamQuery } from 'pg-copy-streams';
 import { copyLines } from '../dialects/copy-text.ts';
 import { postgres } from '../dialects/postgres.ts';
 import { mismatch } from '../errors.ts';
-import { BATCH, ROW, SHAPE } from '../merge/engine.ts';
+import { BATCH, type Fill, ROW, SHAPE } from '../merge/engine.ts';
 import type { Context } from '../stage.ts';
 import type { Row } from '../wire/types.ts';
 import type { Connection } from './connection.ts';
+import { copyFailure } from './copy-failure.ts';
 import { pgSession } from './pg-session.ts';
 import { flagsByColumns } from './settled-flags.ts';
 
@@ -15,7 +16,8 @@ const LOCK_TIMEOUT_MS = 600_000;
 
 interface Copying {
   readonly to: string;
-  readonly table: string;
+  /** Its first rows. */
+  readonly fill: Fill;
   readonly stream: CopyStreamQuery;
   /** What the server said of it. */
   failure?: Error;
@@ -36,11 +38,11 @@ export function connectPostgres(
     return session.query(sql);
   }
 
-  async function startCopy(to: string, table: string): Promise<Copying> {
+  async function startCopy(to: string, fill: Fill): Promise<Copying> {
     await endCopy();
     const { from } = (await import('pg-copy-streams')).default;
     const stream = session.client(to).query(from(to, { highWaterMark: 256 * 1024 }));
-    const started: Copying = { to, table, stream };
+    const started: Copying = { to, fill, stream };
     // Heard by whoever writes next: the stream itself neither ends nor remembers it.
     stream.on('error', (error: Error) => {
       started.failure ??= error;
@@ -52,7 +54,7 @@ export function connectPostgres(
   async function endCopy(): Promise<void> {
     if (copying === undefined) return;
     const ending = copying;
-    const { stream, to, table } = ending;
+    const { stream, to, fill } = ending;
     copying = undefined;
     try {
       if (ending.failure !== undefined) throw ending.failure;
@@ -60,7 +62,7 @@ export function connectPostgres(
       stream.end();
       await done;
     } catch (error) {
-      throw session.translated(ending.failure ?? error, to, table);
+      throw copyFailure(session.translated(ending.failure ?? error, to), fill);
     }
   }
 
@@ -77,10 +79,10 @@ export function connectPostgres(
       const to = `COPY ${fill.stage} (${names.join(', ')}) FROM STDIN`;
       const text = copyLines(fill, run);
       session.client(to);
-      const current = copying?.to === to ? copying : await startCopy(to, fill.table);
+      const current = copying?.to === to ? copying : await startCopy(to, fill);
       await new Promise<void>((resolve, reject) => {
         const failed = (error: unknown) =>
-          reject(session.translated(current.failure ?? error, to, fill.table));
+          reject(copyFailure(session.translated(current.failure ?? error, to), current.fill));
         if (current.failure !== undefined) failed(current.failure);
         else current.stream.write(text, (error) => (error ? failed(error) : resolve()));
       });

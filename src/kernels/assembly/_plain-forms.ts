@@ -71,6 +71,8 @@ export function isPlain(code: u32, scale: u32, i: u32, stop: u32): bool {
 // HH:MM:SS, HH:MM:SS.f with up to six digits: where it ends, 0 if it is none.
 function clockEnd(i: u32, stop: u32): u32 {
   if (stop - i < 8 || !two(i) || load<u8>(i + 2) != 58 || !two(i + 3) || load<u8>(i + 5) != 58 || !two(i + 6)) return 0;
+  // A leap second is no plain form.
+  if (load<u8>(i + 6) > 53) return 0;
   i += 8;
   if (i == stop || load<u8>(i) != 46) return i;
   const end = digitsEnd(i + 1, stop);
