@@ -22,9 +22,9 @@ export interface Cursors {
   readonly isEmpty: boolean;
 }
 
-/** Reads `1007` (every scope) or `POD1=1007,POD2=55`. Throws `UsageError` naming the flag. */
+/** Reads `1007` (every scope) or `POD1=1007,POD2=55`, each scope once. Throws `UsageError` naming the flag. */
 export function parseCursors(text: string, flag: string): readonly Cursor[] {
-  return text.split(',').map((item) => {
+  const cursors = text.split(',').map((item): Cursor => {
     const [, scope, group = ''] = /^(?:(.*)=)?([^=]*)$/s.exec(item.trim())!;
     try {
       idNumber(group);
@@ -35,6 +35,15 @@ export function parseCursors(text: string, flag: string): readonly Cursor[] {
     }
     return scope === undefined ? { group } : { scope, group };
   });
+  const seen = new Set<string | undefined>();
+  for (const { scope } of cursors) {
+    if (seen.has(scope)) {
+      const what = scope === undefined ? 'group for every scope' : `group for ${scope}`;
+      throw new UsageError(`--${flag}: expected one ${what}, found ${text}`);
+    }
+    seen.add(scope);
+  }
+  return cursors;
 }
 
 interface CursorSource {
