@@ -609,6 +609,34 @@ test('a file without rows still tells its columns', async () => {
   assert.deepEqual(decoded.chunks, [{ $: 'table', table: 't', columns: [{ name: 'a', type: 'int' }] }]);
 });
 
+test('a union has the type that holds all its branches, json where there is none', async () => {
+  const unions = {
+    a: ['null', 'int', 'long'],
+    b: ['int', 'double'],
+    c: ['float', 'double', 'null'],
+    d: ['long', 'string'],
+    e: ['null', 'string'],
+    f: ['null'],
+  };
+  const file = avroFile({ schema: record(unions), codec: 'null', blocks: [] });
+  const { input } = await decodeAvro([file]);
+  async function* bytes() {
+    yield* pieces(file, 7);
+  }
+  const columns = await avro.columns?.({ ...input, bytes: bytes() });
+  assert.deepEqual(
+    columns?.map(({ name, type }) => [name, type]),
+    [
+      ['a', 'bigint'],
+      ['b', 'double'],
+      ['c', 'double'],
+      ['d', 'json'],
+      ['e', 'text'],
+      ['f', undefined],
+    ],
+  );
+});
+
 test('columns are read from the header alone', async () => {
   const file = avroFile({
     schema: record({ a: 'int' }),
@@ -761,6 +789,14 @@ test('broken blocks are errors: count, size, sync marker, CRC, codec, compressed
       `${place}its \\d+ bytes, found the end of the file`,
     ],
     [Buffer.from('Parq'), '^x\\.avro header: expected an Avro file'],
+    [
+      avroFile({
+        schema: record({ a: 'null' }),
+        codec: 'null',
+        blocks: [{ count: 1_000_001, data: Buffer.alloc(0) }],
+      }),
+      `${place}at most 1000000 rows without bytes, found 1000001`,
+    ],
   ];
   for (const [bytes, message] of cases)
     await assert.rejects(decodeAvro([bytes]), { name: 'UserError', message: new RegExp(message) });

@@ -417,6 +417,69 @@ for (const name of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
       ]);
     });
 
+    test('a column that the target keeps as JSON stays JSON, whatever text arrives without a type', async () => {
+      const { into, select } = await fresh();
+      const rest = { key: ['id'], merge: 'upsert' } as const;
+      const typed = table('t', 'id int, v json', rest);
+      const untyped = table('t', 'id, v', rest);
+      await into(
+        stream(
+          groups(
+            [rows(typed, { id: 1, v: { a: 1 } })],
+            [rows(untyped, { id: 2, v: { b: 2 } }, { id: 3, v: 4 })],
+          ),
+        ),
+      );
+      const found = await select(columnsQuery(name, name === 'sqlite' ? undefined : `s${schemas}`));
+      const columnOf = found.map(([line]) => JSON.parse(line!) as { column: string; type: string });
+      const type = columnOf.find(({ column }) => column === 'v')?.type ?? 'none';
+      assert.equal(dialects[name].typeOf(type), 'json');
+      const values = (await select('SELECT v FROM @t ORDER BY id')).map(([text]) => JSON.parse(text!));
+      assert.deepEqual(values, [{ a: 1 }, { b: 2 }, 4]);
+    });
+
+    test('an order of text that nobody stated is refused, unless the catalog asks for it', async () => {
+      const line = table('t', 'id int, said', { key: ['id'], merge: 'upsert', order: ['said'] });
+      const input = () => stream(groups([rows(line, { id: 1, said: 'v9' }, { id: 1, said: 'v10' })]));
+      await rejects(
+        (await fresh()).into(input()),
+        /^table t column said: expected an order of numbers or times \(or, in the catalog, /,
+      );
+      const { into, select } = await fresh();
+      await into(input(), { catalog: { tables: { T: { order: ['SAID'] } } } });
+      assert.deepEqual(await select('SELECT said FROM @t'), [['v9']]);
+    });
+
+    test('a snapshot brings back what is missing, and replaces what is there only when told to', async () => {
+      for (const merge of ['upsert', 'delete-insert'] as const) {
+        const { into, select } = await fresh();
+        const line = table('t', 'id int, name text, void int', {
+          key: ['id'],
+          merge,
+          ...(merge === 'upsert' ? {} : { delete_flag: 'void' }),
+        });
+        const row = (id: number, text: string, flag = 0) => ({ id, name: text, void: flag });
+        const snapshot = (date: string) =>
+          stream([
+            {
+              group: '1000',
+              after: null,
+              scope: `snapshot/${date}/POD1`,
+              chunks: [rows(line, row(1, 'old'), row(2, 'lost'))],
+            },
+          ]);
+        await into(stream(groups([rows(line, row(1, 'new'))])));
+        await into(snapshot('2026-02-01'));
+        const names = () => select('SELECT name FROM @t ORDER BY id');
+        assert.deepEqual(await names(), [['new'], ['lost']], merge);
+        await into(snapshot('2026-03-01'), { overwrite: true });
+        assert.deepEqual(await names(), [['old'], ['lost']], merge);
+        // The POD's own cursor is where it was.
+        await into(stream([{ group: '2', after: '1', chunks: [rows(line, row(2, 'newest'))] }]));
+        assert.deepEqual(await names(), [['old'], ['newest']], merge);
+      }
+    });
+
     test('rows without declared columns bring their own', async () => {
       const { into, select } = await fresh();
       const line = { $: 'table', table: 't', key: ['id'], merge: 'upsert' } as const;
