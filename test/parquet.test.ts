@@ -570,6 +570,17 @@ const KERNEL_READS = [
   'nulls',
 ] as const;
 
+test('a level that no column can have is refused, not counted', async () => {
+  const bytes = readFileSync(await make('SELECT 7 AS i FROM range(100)', 'COMPRESSION uncompressed'));
+  // The levels of all rows: their length, a run of 100, the level 1.
+  const at = bytes.indexOf(Buffer.from([3, 0, 0, 0, 0xc8, 1, 1]));
+  assert.ok(at > 0);
+  bytes[at + 6] = 3;
+  const path = nextPath();
+  writeFileSync(path, bytes);
+  assert.match((await failure(path)).message, /column i: expected a level for each value of the page, found /);
+});
+
 test('fewer rows than the footer says are an error', async () => {
   const bytes = readFileSync(await make('SELECT i FROM range(5000) t(i)'));
   // num_rows of the file, field 3 of its metadata: zigzag 10000; made 5001. It stands before that of any row group.

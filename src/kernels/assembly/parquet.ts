@@ -165,7 +165,14 @@ function nextBatch(): u32 {
       const levels = load<u32>(p, LEVELS);
       if (!expandBytes(p + LEVEL_STREAM, count, levels)) return BAD_LEVELS;
       present = 0;
-      for (let k: u32 = 0; k < count; k++) present += <u32>load<u8>(levels + k);
+      let any: u32 = 0;
+      for (let k: u32 = 0; k < count; k++) {
+        const level = <u32>load<u8>(levels + k);
+        any |= level;
+        present += level;
+      }
+      // A run of equal levels has a whole byte for them.
+      if (any > 1) return BAD_LEVELS;
     }
     if (load<u32>(p, IN_DICTIONARY) == 0) continue;
     const indices = load<u32>(p, INDICES), entries = load<u32>(p, ENTRIES);
