@@ -480,6 +480,22 @@ for (const name of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
       }
     });
 
+    test('a key that its rows do not have is told', async () => {
+      const { into } = await fresh();
+      const line = table('t', 'id int', { key: ['nr'], merge: 'upsert' });
+      await rejects(
+        into(stream(groups([rows(line, { id: 1 })]))),
+        /^table t: expected the column nr of its key, found no such column$/,
+      );
+    });
+
+    test('a column that was spoken of is made, though no row has it yet', async () => {
+      const { into, select } = await fresh();
+      const spoken = table('users', 'id int, name text, later text', { key: ['id'], merge: 'upsert' });
+      await into(stream(groups([spoken, rows(user, { id: 1, name: 'a' })])));
+      assert.deepEqual(await select('SELECT id, name, later FROM @users'), [['1', 'a', null]]);
+    });
+
     test('rows without declared columns bring their own', async () => {
       const { into, select } = await fresh();
       const line = { $: 'table', table: 't', key: ['id'], merge: 'upsert' } as const;

@@ -263,6 +263,11 @@ for (const name of ['duckdb', 'postgres', 'mysql'] as const) {
         ['2', '2', 'b', '2', '4'],
         ['3', '9', 'c', '9', null],
       ]);
+      const others = [{ group: '3', after: '2', chunks: [rows(whole, { k: 8, o: 20, v: 'x' })] }];
+      await assert.rejects(
+        into(stream(others)),
+        /^UserError: table t: expected to close at most 50 % of its keys, found 2 of 2 that the delivery does not have/,
+      );
       const empty = [{ group: '3', after: '2', chunks: [whole] }];
       await assert.rejects(
         into(stream(empty)),

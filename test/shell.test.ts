@@ -22,6 +22,7 @@ function csvFile(folder: string, rows: number): string {
 }
 
 const perlMissing = (await shell('command -v perl')).code === 0 ? false : 'needs perl';
+const ptyMissing = (await shell('script --version')).code === 0 ? false : 'needs script';
 const psqlMissing = (await shell('command -v psql')).code === 0 ? false : 'needs psql';
 
 const GROUP = '{"$":"group","feed":"zenoti","scope":"POD1","group":"7","after":null}';
@@ -191,6 +192,28 @@ describe('every command', () => {
       assert.match(stdout, /example/i);
     });
   }
+});
+
+test('what is wrong in the toolkit itself says so, with its stack and status 70', async () => {
+  const broken = `import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+fs.readFileSync = () => { throw new TypeError('this cannot be'); };
+syncBuiltinESMExports();`;
+  const path = join(scratch('broken'), 'preload.mjs');
+  writeFileSync(path, broken);
+  const env = { NODE_OPTIONS: `--import ${path}` };
+  const { stdout, stderr, code } = await command('brigade', ['--version'], { env });
+  assert.equal(code, 70);
+  assert.equal(stdout, '');
+  assert.match(stderr, /^--version: this is a bug in bucket-brigade; .*\nTypeError: this cannot be\n {4}at /);
+});
+
+test('a command that would read a terminal tells how it is used', { skip: ptyMissing }, async () => {
+  const { stdout } = await shell(`script -qec 'decode; echo "exit $?"' /dev/null`);
+  assert.match(
+    stdout.replaceAll('\r', ''),
+    /^decode: expected input from a pipe or file, found a terminal .*\nexit 2\n$/,
+  );
 });
 
 test('a signal ends a waiting command as a shell expects it', async () => {

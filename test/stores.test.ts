@@ -388,6 +388,37 @@ test('requester-pays goes with every request', async () => {
   );
 });
 
+test('a profile gives credentials and region, unless the region is given', async () => {
+  const folder = scratch('aws');
+  writeFileSync(
+    join(folder, 'credentials'),
+    '[acme]\naws_access_key_id = PROFILED\naws_secret_access_key = s\n',
+  );
+  writeFileSync(join(folder, 'config'), '[profile acme]\nregion = eu-central-1\n');
+  const files = { AWS_SHARED_CREDENTIALS_FILE: 'credentials', AWS_CONFIG_FILE: 'config' };
+  for (const [name, file] of Object.entries(files)) process.env[name] = join(folder, file);
+  const signed = async (region?: string) => {
+    const proxy = await startProxy(endpoint);
+    const { region: _, ...options } = s3Options();
+    const store = openStore({
+      ...options,
+      endpoint: proxy.endpoint,
+      profile: 'acme',
+      ...(region === undefined ? {} : { region }),
+    });
+    await store.stat(`${S3_ROOT}a-b`);
+    return /Credential=(\w+)\/\d+\/([\w-]+)\//
+      .exec(String(proxy.requests[0]!.headers['authorization']))
+      ?.slice(1);
+  };
+  try {
+    assert.deepEqual(await signed(), ['PROFILED', 'eu-central-1']);
+    assert.deepEqual(await signed('eu-west-1'), ['PROFILED', 'eu-west-1']);
+  } finally {
+    for (const name of Object.keys(files)) delete process.env[name];
+  }
+});
+
 test('a role is assumed with its external id, and its credentials sign the requests', async () => {
   let asked = '';
   const sts = createServer(async (request, response) => {

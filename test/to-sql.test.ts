@@ -277,3 +277,13 @@ test('the script for DuckDB stops at the first error, and has it read files that
   const { error } = await script(stream(groups([user, file])), { dialect: 'postgres' });
   assert.match(String(error), /decode before this command/);
 });
+
+test('the script for DuckDB holds no NUL, which the duckdb command would not read', async () => {
+  const { error } = await script(stream(groups([rows(user, { id: 1, name: 'a\0b' })])), {
+    dialect: 'duckdb',
+  });
+  assert.match(
+    String(error),
+    /table users row 1 column name: expected text that a script can hold, without NUL, found "a\\u0000b"$/,
+  );
+});

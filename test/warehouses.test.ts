@@ -171,6 +171,16 @@ for (const name of NAMES) {
         );
     });
 
+    test('a decimal of more digits than the engine has is refused', async () => {
+      const line = table('t', 'id int, x decimal(90,0)', { key: ['id'], merge: 'upsert' });
+      const input = groups([line, file('t', 's3://acme/t/1.csv', 'csv')]);
+      const { error } = await script(stream(input), { dialect: name, ...OPTIONS });
+      assert.match(
+        String(error),
+        /expected (numbers|a decimal) of at most \d+ digits .*, found decimal\(90,0\)$/,
+      );
+    });
+
     test("has none of its neighbours' statements: of Contentsquare's users neither", async () => {
       const users = table('users', 'user_id bigint, last_modified bigint', {
         key: ['user_id'],
