@@ -68,7 +68,9 @@ export function groupLine(group: GroupReport): string {
   if (!group.applied) return `${group.name}: applied before, nothing changed`;
   const tables = group.tables === 1 ? '1 table' : `${group.tables} tables`;
   const rejected = group.rejected === 0 ? '' : `, ${group.rejected} rejected`;
-  return `${group.name}: ${tables}, ${group.read} rows read, ${group.inserted} inserted, ${group.updated} updated, ${group.deleted} deleted${rejected}, ${group.seconds.toFixed(1)} s`;
+  // Its own share of the time cannot be told.
+  const batch = group.batch === undefined ? '' : ` for ${group.batch} groups in one transaction`;
+  return `${group.name}: ${tables}, ${group.read} rows read, ${group.inserted} inserted, ${group.updated} updated, ${group.deleted} deleted${rejected}, ${group.seconds.toFixed(1)} s${batch}`;
 }
 
 export const loadCommand = defineCommand({

@@ -13,6 +13,18 @@ const percent: Flag<number> = {
   },
 };
 
+const batchGroups: Flag<number | 'auto'> = {
+  value: 'N|auto',
+  help: 'duckdb and postgres: apply up to N groups of a scope that follow one another in one transaction, for a first load of many; auto: as many as fit (1,000 groups, 32 MiB of rows); the result is the same as without',
+  parse: (given, flag) => {
+    if (given === 'auto') return given;
+    const number = Number(given);
+    if (!Number.isSafeInteger(number) || number < 1 || given.trim() === '')
+      throw new UsageError(`--${flag}: expected a whole number from 1, or auto, found ${given}`);
+    return number;
+  },
+};
+
 /** The flags that `load` and `to-sql` share. */
 export const mergeFlags = {
   catalog: catalogFlag,
@@ -31,6 +43,7 @@ export const mergeFlags = {
   ),
   maxDelete: percent,
   allowGap: toggle('apply a stream that does not start at the cursor'),
+  batchGroups,
   strictCounts: toggle('refuse a group of which other rows arrive than were read from its files'),
   overwrite: toggle(
     'zenoti: a monthly snapshot replaces rows that are there, too (default: it only brings back what is missing)',

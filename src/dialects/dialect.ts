@@ -47,6 +47,8 @@ export interface Dialect {
   readonly unlimitedDecimal: boolean;
   /** Whether CREATE and ALTER TABLE can be rolled back, so that they belong into the transaction; else they come before it. */
   readonly transactionalDdl: boolean;
+  /** Groups may share stages and a transaction (`--batch-groups`). */
+  readonly batches?: true;
   /** Stages are tables like any other, since there are no temporary ones. */
   readonly permanentStages?: true;
   /** Rows of a file that an engine reads by itself have no order it would tell: what only their order decides is an error. */

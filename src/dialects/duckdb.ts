@@ -143,6 +143,7 @@ export const duckdb: Dialect = {
   maxDecimalDigits: MAX_DIGITS,
   unlimitedDecimal: false,
   transactionalDdl: true,
+  batches: true,
   identifier: (name) => doubleQuoted(name, 1024),
   literal,
   type: typeName,

@@ -78,6 +78,7 @@ export const postgres: Dialect = {
   maxDecimalDigits: 1000,
   unlimitedDecimal: true,
   transactionalDdl: true,
+  batches: true,
   identifier: quoted,
   // With standard_conforming_strings (set below) a backslash is a backslash.
   literal: singleQuoted,

@@ -60,8 +60,14 @@ function rowText(expressions: readonly string[], types: readonly ColumnType[]): 
   return texts.join(' || ');
 }
 
-// There are no indexes, and no DO to make views with.
-const { analyze: _analyze, keyIndex: _keyIndex, replacingView: _replacingView, ...parent } = postgres;
+// There are no indexes, and no DO to make views with; files are loaded group by group.
+const {
+  analyze: _analyze,
+  batches: _batches,
+  keyIndex: _keyIndex,
+  replacingView: _replacingView,
+  ...parent
+} = postgres;
 
 /** Amazon Redshift: PostgreSQL's descendant, as far as it differs from it. */
 export const redshift: Dialect = {

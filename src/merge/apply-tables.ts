@@ -3,18 +3,18 @@
 import { mismatch } from '../errors.ts';
 import { about } from './about.ts';
 import { contractOf } from './contract.ts';
-import { ROW } from './engine.ts';
+import { createFold } from './fold.ts';
 import { deleteFrom, dropStage } from './forms.ts';
 import { forsakenOf } from './forsaken.ts';
 import { applyIdentity, dropView, prepareIdentity } from './identity.ts';
 import { type LedgerEntry, rememberTable } from './ledger.ts';
 import { mergeOf, parentTypes, quoted } from './merge-of.ts';
-import { append, appendAgain, deleteInsert, replace, upsert } from './modes.ts';
+import { analyzed, append, appendAgain, deleteInsert, replace, upsert } from './modes.ts';
 import { type Place, qualified, targetName } from './names.ts';
 import { modeOf, planTable, type TablePlan } from './plan.ts';
 import { scd2, scd2Mode } from './scd2.ts';
 import type { Session } from './session.ts';
-import { keyMissing, type StagedTable } from './staged.ts';
+import { isIdle, keyMissing, type StagedTable } from './staged.ts';
 import { rowsRead } from './staging.ts';
 import { createWork, type Merge } from './statement.ts';
 import { type Subtable, subtable } from './subtable.ts';
@@ -73,13 +73,14 @@ export async function prepareTables(apply: ApplyTables): Promise<Prepared[]> {
     prepared.push({ table, merge, plan });
     await engine.run(dropStage(merge.work, dialect));
     await engine.run(createWork(merge.work, merge.key, dialect));
+    if (table.grouped) for (const statement of createFold(merge)) await engine.run(statement);
   }
   return prepared;
 }
 
 /** Merges the tables: nothing but changes of rows. What the ledger is to say of each. */
 export async function applyTables(apply: ApplyTables, prepared: readonly Prepared[]): Promise<LedgerEntry[]> {
-  const { engine, naming, own } = apply;
+  const { engine } = apply;
   const { dialect } = engine;
   const merges = new Map(prepared.map(({ table, merge }) => [table.name, merge]));
   for (const { table, merge } of prepared) {
@@ -87,34 +88,9 @@ export async function applyTables(apply: ApplyTables, prepared: readonly Prepare
       await engine.run(deleteFrom(table.stage, { when: `NOT ${merge.guard}` }, dialect));
   }
   const entries: LedgerEntry[] = [];
-  for (const { table, merge, plan } of prepared) {
-    if (table.created && dialect.analyze !== undefined)
-      await engine.run(dialect.analyze(table.stage, [ROW, ...merge.key.map(({ id }) => id)]));
-    const body = async () => {
-      const mode = modeOf(table);
-      const parent =
-        table.line.parent === undefined ? undefined : targetName(table.line.parent, apply, naming);
-      if (apply.flag !== undefined) {
-        const key = [...(table.line.key ?? [])].sort();
-        const entry = {
-          target: table.target,
-          table: table.name,
-          source: apply.source ?? '',
-          key,
-          mode: plan.validity === undefined ? mode : scd2Mode(plan.validity),
-          parent,
-        };
-        for (const statement of rememberTable(entry, own, dialect)) await engine.run(statement);
-      }
-      for (const statement of statementsOf(table, merge, apply)) await engine.run(statement);
-      for (const statement of await forsakenOf(table, merge, merges, apply)) await engine.run(statement);
-    };
-    const { flag } = apply;
-    await about(table.name, async () => {
-      if (flag === undefined) await body();
-      else await engine.when(flag(table.n), body);
-      for (const statement of plan.indexes) await engine.run(statement);
-    });
+  for (const one of prepared) {
+    const { table } = one;
+    await mergeTable(one, (merge) => statementsOf(table, merge, apply), merges, apply);
     entries.push({
       table: table.name,
       files: table.files,
@@ -127,6 +103,40 @@ export async function applyTables(apply: ApplyTables, prepared: readonly Prepare
   }
   await applyIdentity(prepared, apply);
   return entries;
+}
+
+/** Merges one table; `merges`: those of all tables of the unit. */
+export async function mergeTable(
+  { table, merge, plan }: Prepared,
+  statements: (merge: Merge) => readonly string[],
+  merges: ReadonlyMap<string, Merge>,
+  apply: ApplyTables,
+): Promise<void> {
+  const { engine, naming, own } = apply;
+  const { dialect } = engine;
+  if (table.created) for (const statement of analyzed(merge, table.stage)) await engine.run(statement);
+  const body = async () => {
+    const { parent } = table.line;
+    if (apply.flag !== undefined) {
+      const entry = {
+        target: table.target,
+        table: table.name,
+        source: apply.source ?? '',
+        key: [...(table.line.key ?? [])].sort(),
+        mode: plan.validity === undefined ? modeOf(table) : scd2Mode(plan.validity),
+        parent: parent === undefined ? undefined : targetName(parent, apply, naming),
+      };
+      for (const statement of rememberTable(entry, own, dialect)) await engine.run(statement);
+    }
+    for (const statement of statements(merge)) await engine.run(statement);
+    for (const statement of await forsakenOf(table, merge, merges, apply)) await engine.run(statement);
+  };
+  const { flag } = apply;
+  await about(table.name, async () => {
+    if (flag === undefined) await body();
+    else await engine.when(flag(table.n), body);
+    for (const statement of plan.indexes) await engine.run(statement);
+  });
 }
 
 // Without a transaction, what breaks off is done again from the start: that must not add its rows twice. They are known
@@ -142,13 +152,6 @@ function checkRepeatable(table: StagedTable, apply: ApplyTables): void {
     `--lineage load, by which appended rows are known again when a run broke off (${apply.engine.dialect.name} has no transaction over several tables), or a key to merge by`,
     'merge append',
   );
-}
-
-// A subtable without rows in a unit that does not touch its parent.
-function isIdle(table: StagedTable, tables: readonly StagedTable[]): boolean {
-  const { parent, full } = table.line;
-  if (parent === undefined || table.created || full === true) return false;
-  return !tables.some(({ name }) => name === parent);
 }
 
 function statementsOf(table: StagedTable, merge: Merge, apply: ApplyTables): string[] {
@@ -177,7 +180,7 @@ function statementsOf(table: StagedTable, merge: Merge, apply: ApplyTables): str
   }
 }
 
-function needsKey(merge: Merge, table: StagedTable): Merge {
+export function needsKey(merge: Merge, table: StagedTable): Merge {
   if (merge.key.length === 0) throw keyMissing([table]);
   return merge;
 }

@@ -1,6 +1,5 @@
 /** One unit of a stream, gathered and staged: its merges and its rows of the ledger, in one transaction. */
 
-import { readFileSync } from 'node:fs';
 import type { CommitLine, DdlLine, FeedLine, TableLine } from '../wire/types.ts';
 import { applyTables, prepareTables } from './apply-tables.ts';
 import { checkCounts, checkKeys } from './checks.ts';
@@ -15,9 +14,6 @@ import type { StagedTable } from './staged.ts';
 import { rowsRead, type Staging } from './staging.ts';
 import { createCounts } from './statement.ts';
 import { placeOf, promise, stagedTable, type Unit, unitName } from './unit.ts';
-
-const packageFile = new URL('../../package.json', import.meta.url);
-const { version: TOOL_VERSION } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string };
 
 /** A unit that is through, with what was said of it outside of it. */
 export interface Delivery {
@@ -146,9 +142,7 @@ async function record(
     await engine.when(name, async () => {
       recorded = true;
       const guard = engine.guard(name);
-      await engine.run(
-        insertLedger(group, entry, { own, counts, dialect, guard, toolVersion: TOOL_VERSION }),
-      );
+      await engine.run(insertLedger(group, entry, { own, counts, dialect, guard }));
     });
   }
   return recorded;

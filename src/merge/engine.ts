@@ -33,6 +33,16 @@ export const ROW = '_brigade_seq';
 export const BATCH = '_brigade_batch';
 export const SHAPE = '_brigade_shape';
 
+/**
+ * Where several groups share a stage, the batches of each begin at a multiple of this, which stands for the group: so
+ * batches are ordered as their groups are.
+ */
+export const GROUP_STRIDE = 1_000_000;
+/** Of a staged row: its group. */
+export const GROUP = '_brigade_group';
+/** The group of a row of a stage. */
+export const groupOf = (of: string): string => `${of}.${BATCH} - ${of}.${BATCH} % ${GROUP_STRIDE}`;
+
 /** A condition that is settled once, inside the transaction. */
 interface Flag {
   readonly name: string;
@@ -69,6 +79,8 @@ export interface Engine {
   when(flag: string, body: () => Promise<void>): Promise<void>;
   /** A condition to be put into statements that would change something without any staged row; where `when` cannot leave statements out. */
   guard(flag: string): string | undefined;
+  /** After `abandon` other units may follow: nothing that failed is written down anywhere. */
+  readonly undoes?: true;
   /** The unit failed: nothing of it stays. `reason`: one line. */
   abandon(reason: string): Promise<void>;
 }

@@ -55,14 +55,45 @@ export function checkLate(
     const why = lastWins(table, merge, prepared);
     if (why === undefined) return [];
     const rows = newer(group, [table.name], own, dialect);
-    const [place, found] = [
+    const place = dialect.literal(
       `group ${group.feed} ${group.scope} ${group.group}: table ${table.name}: expected a group after `,
-      `, found an older one, whose rows would undo newer ones (merge ${why}); list without --lookback to leave it out, or load the table anew (docs/merging.md)`,
-    ].map((text) => dialect.literal(text));
+    );
     return [
       dialect.check(
-        `SELECT CASE WHEN ${isNew(group, table.name, own, dialect)} AND EXISTS (SELECT 1 ${rows}) THEN ${place} || (SELECT group_id ${rows} ORDER BY ${byAge(dialect)} LIMIT 1) || ${found} END`,
+        `SELECT CASE WHEN ${isNew(group, table.name, own, dialect)} AND EXISTS (SELECT 1 ${rows}) THEN ${place} || (SELECT group_id ${rows} ORDER BY ${byAge(dialect)} LIMIT 1) || ${dialect.literal(found(why))} END`,
       ),
     ];
+  });
+}
+
+const found = (why: string): string =>
+  `, found an older one, whose rows would undo newer ones (merge ${why}); list without --lookback to leave it out, or load the table anew (docs/merging.md)`;
+
+/**
+ * The same of a batch: the oldest group of each table that is new tells. `oldest`: a relation with that one's `group_id`,
+ * or without any.
+ */
+export function checkLateBatch(
+  group: LedgerGroup,
+  prepared: readonly Prepared[],
+  own: OwnTables,
+  dialect: Dialect,
+  oldest: (n: number) => string,
+): string[] {
+  const digits = (id: string) => dialect.withoutZeros?.(id) ?? `ltrim(${id}, '0')`;
+  const [theirs, ours] = [digits('l.group_id'), digits('f.group_id')];
+  const isNewer = `(length(${theirs}) > length(${ours}) OR (length(${theirs}) = length(${ours}) AND ${dialect.bytewise(theirs)} > ${dialect.bytewise(ours)}))`;
+  return prepared.flatMap(({ table, merge }) => {
+    const why = lastWins(table, merge, prepared);
+    if (why === undefined) return [];
+    const rows = `FROM ${own.ledger} l WHERE ${scopeIs(group, dialect, 'l.')} AND l.table_name = ${dialect.literal(table.name)} AND ${isNewer}`;
+    const message = [
+      dialect.literal(`group ${group.feed} ${group.scope} `),
+      'f.group_id',
+      dialect.literal(`: table ${table.name}: expected a group after `),
+      `(SELECT max(l.group_id) ${rows})`,
+      dialect.literal(found(why)),
+    ].join(' || ');
+    return [dialect.check(`SELECT ${message} FROM ${oldest(table.n)} f WHERE EXISTS (SELECT 1 ${rows})`)];
   });
 }

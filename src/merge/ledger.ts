@@ -1,11 +1,20 @@
 /** Our own tables in the target: what has been applied, and what must be known about it later. */
 
+import { readFileSync } from 'node:fs';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { DdlLine } from '../wire/types.ts';
 import { now, ONE_ROW, primaryKey } from './forms.ts';
 import { type Naming, qualified } from './names.ts';
 import type { OwnTables } from './statement.ts';
 import { ORDER_TEXTS } from './tombstone.ts';
+
+const packageFile = new URL('../../package.json', import.meta.url);
+/** What the ledger says of who wrote it. */
+export const { version: TOOL_VERSION } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string };
+
+/** The columns of the ledger. */
+export const LEDGER_COLUMNS =
+  'feed, source, scope, group_id, table_name, files, rows_read, inserted, updated, deleted, rejected, digest, tool_version, merge_key, merge_mode, applied_at';
 
 /** Names of our tables. */
 export const LEDGER = 'brigade_ledger';
@@ -78,8 +87,33 @@ export function byAge(dialect: Dialect): string {
   return `length(${digits}) DESC, ${dialect.bytewise(digits)} DESC`;
 }
 
-export function scopeIs({ source, scope }: LedgerGroup, dialect: Dialect): string {
-  return `source = ${dialect.literal(source)} AND scope = ${dialect.literal(scope)}`;
+export function scopeIs({ source, scope }: LedgerGroup, dialect: Dialect, of = ''): string {
+  return `${of}source = ${dialect.literal(source)} AND ${of}scope = ${dialect.literal(scope)}`;
+}
+
+/** The newest group of a scope that was applied whole; NULL: none was. */
+export function newestGroup(group: LedgerGroup, own: OwnTables, dialect: Dialect): string {
+  return `(SELECT group_id FROM ${own.ledger} WHERE ${scopeIs(group, dialect)} AND table_name = '' ORDER BY ${byAge(dialect)} LIMIT 1)`;
+}
+
+/** What is said of a stream that skips groups; `newest`, `said` (where it starts) and `id` (with which group) in SQL. */
+export function refusedCursor(
+  scope: string,
+  newest: string,
+  said: string,
+  id: string,
+  dialect: Dialect,
+): string {
+  const quote = (text: string) => dialect.literal(text);
+  return [
+    quote(`cursor of ${scope} is `),
+    `coalesce(${newest}, 'not set')`,
+    quote(', stream starts '),
+    said,
+    quote(' (group '),
+    id,
+    quote('); --allow-gap takes it all the same'),
+  ].join(' || ');
 }
 
 /** Whether a table of a group (empty: the group itself) has not been applied yet. */
@@ -89,7 +123,7 @@ export function isNew(group: LedgerGroup, table: string, own: OwnTables, dialect
 
 /** Fails if the stream skips groups: a group that is new must follow the newest one that was applied whole. */
 export function checkCursor(group: LedgerGroup, own: OwnTables, dialect: Dialect): string {
-  const newest = `(SELECT group_id FROM ${own.ledger} WHERE ${scopeIs(group, dialect)} AND table_name = '' ORDER BY ${byAge(dialect)} LIMIT 1)`;
+  const newest = newestGroup(group, own, dialect);
   const after =
     group.after === null
       ? `coalesce(${newest}, '') <> ''`
@@ -109,21 +143,17 @@ export function insertLedger(
     counts,
     dialect,
     guard,
-    toolVersion,
   }: {
     readonly own: OwnTables;
     readonly counts: string;
     readonly dialect: Dialect;
     readonly guard: string | undefined;
-    readonly toolVersion: string;
   },
 ): string {
   const quote = (text: string | undefined) => (text === undefined ? 'NULL' : dialect.literal(text));
   const sum = (column: string) => `coalesce(sum(c.${column}), 0)`;
   const among = entry.among === undefined ? '' : ` WHERE c.n IN (${[0, ...entry.among].join(', ')})`;
   const of = entry.n === undefined ? among : ` WHERE c.n = ${entry.n}`;
-  const columns =
-    'feed, source, scope, group_id, table_name, files, rows_read, inserted, updated, deleted, rejected, digest, tool_version, merge_key, merge_mode, applied_at';
   const values = [
     quote(group.feed),
     quote(group.source),
@@ -137,12 +167,12 @@ export function insertLedger(
     'q.deleted',
     entry.rejected,
     quote(group.digest),
-    quote(toolVersion),
+    quote(TOOL_VERSION),
     quote(entry.key?.join(',')),
     quote(entry.mode),
     now(dialect),
   ];
-  return `INSERT INTO ${own.ledger} (${columns}) SELECT ${values.join(', ')} FROM (SELECT ${sum('inserted')} AS inserted, ${sum('updated')} AS updated, ${sum('deleted')} AS deleted FROM ${counts} c${of}) q${guard === undefined ? '' : ` WHERE ${guard}`}`;
+  return `INSERT INTO ${own.ledger} (${LEDGER_COLUMNS}) SELECT ${values.join(', ')} FROM (SELECT ${sum('inserted')} AS inserted, ${sum('updated')} AS updated, ${sum('deleted')} AS deleted FROM ${counts} c${of}) q${guard === undefined ? '' : ` WHERE ${guard}`}`;
 }
 
 /** Notes a schema script as applied. */

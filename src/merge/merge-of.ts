@@ -41,7 +41,7 @@ export function mergeOf(
     (names ?? []).flatMap((name) => columns.filter((column) => column.name === name));
   const order = present(line.order);
   if (table.created) checkOrder(table, order, options.catalog);
-  const partial = key.find((column) => column.shapes !== undefined);
+  const partial = key.find((column) => column.present !== undefined);
   if (partial !== undefined) {
     throw new UserError(
       `table ${table.name}: expected the key column ${partial.name} in every file, found files without it`,
@@ -62,6 +62,7 @@ export function mergeOf(
     work: dialect.identifier(`brigade_work_${table.n}`),
     own,
     counts,
+    grouped: table.grouped,
     wholeRows: plan.wholeRows,
     hardDeletes: options.deletes === 'hard',
     onlyMissing: isSnapshot(apply.scope) && options.overwrite !== true,

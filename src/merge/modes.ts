@@ -176,8 +176,9 @@ export function replace(merge: Merge): string[] {
   ];
 }
 
-export function analyzed(merge: Merge): string[] {
+/** Tells the planner of a temporary table that has rows of the stage, by default of the work table. */
+export function analyzed(merge: Merge, table = merge.work): string[] {
   return merge.dialect.analyze === undefined
     ? []
-    : [merge.dialect.analyze(merge.work, [ROW, ...merge.key.map(({ id }) => id)])];
+    : [merge.dialect.analyze(table, [ROW, ...merge.key.map(({ id }) => id)])];
 }

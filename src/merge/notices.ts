@@ -1,7 +1,7 @@
 /** What a load tells about a unit before it is applied; a script cannot tell, since it knows nothing of the target. */
 
 import type { Prepared } from './apply-tables.ts';
-import type { Engine } from './engine.ts';
+import { type Engine, GROUP } from './engine.ts';
 import { isWholeCopy, newer } from './late.ts';
 import { type LedgerGroup, scopeIs } from './ledger.ts';
 import { modeOf } from './plan.ts';
@@ -39,6 +39,37 @@ export async function notice(noticed: Noticed): Promise<void> {
   await noticeNullFlags(noticed, applied);
 }
 
+/** One group of a batch. */
+export interface GroupNotice {
+  /** What its rows have in `_brigade_group`. */
+  readonly number: number;
+  readonly group: LedgerGroup;
+  readonly tables: ReadonlySet<string>;
+  /** Those of its tables that were not applied before; empty text: the group as a whole. */
+  readonly isNew: ReadonlySet<string>;
+}
+
+/** The same of several groups, none of which has whole copies. */
+export async function noticeBatch(
+  { engine, own, prepared, warn }: Omit<Noticed, 'group'>,
+  groups: readonly GroupNotice[],
+): Promise<void> {
+  for (const { group, tables, isNew } of groups) {
+    if (isNew.has('')) continue;
+    const of = prepared.filter(({ table }) => tables.has(table.name));
+    await noticeListing({ engine, own, group, prepared: of, warn });
+  }
+  for (const { table, merge } of prepared) {
+    const nulls = nullFlags({ table, merge });
+    if (nulls === undefined) continue;
+    const rows = await engine.rows(`SELECT s.${GROUP} AS g, count(*) AS n ${nulls} GROUP BY s.${GROUP}`);
+    for (const { group, number } of groups) {
+      const row = rows?.find(({ g }) => Number(g) === number);
+      warnNullFlags(Number(row?.['n'] ?? 0), { table, merge }, group, warn);
+    }
+  }
+}
+
 // The tables of this group that were applied before; undefined where nobody can tell.
 async function noticeListing(noticed: Noticed): Promise<ReadonlySet<string> | undefined> {
   const { engine, own, group, prepared, warn } = noticed;
@@ -74,17 +105,31 @@ async function noticeLateCopies(noticed: Noticed, applied: ReadonlySet<string>):
 
 async function noticeNullFlags(noticed: Noticed, applied: ReadonlySet<string>): Promise<void> {
   const { engine, group, prepared, warn } = noticed;
-  const place = group === undefined ? '' : `group ${group.feed} ${group.scope} ${group.group}: `;
-  for (const { table, merge } of prepared) {
-    const { flag, source } = merge;
-    if (flag === undefined || source === undefined || modeOf(table) !== 'delete-insert') continue;
-    if (applied.has(table.name)) continue;
-    const isNull = `s.${flag.id} IS NULL`;
-    const rows = await engine.rows(`SELECT count(*) AS n FROM ${source} s WHERE ${isNull}`);
-    const count = Number(rows?.[0]?.['n'] ?? 0);
-    if (count === 0) continue;
-    warn(
-      `${place}table ${table.name}: ${count} rows have NULL in ${flag.name}, the delete flag, and count as not deleted`,
-    );
+  for (const one of prepared) {
+    const nulls = applied.has(one.table.name) ? undefined : nullFlags(one);
+    if (nulls === undefined) continue;
+    const rows = await engine.rows(`SELECT count(*) AS n ${nulls}`);
+    warnNullFlags(Number(rows?.[0]?.['n'] ?? 0), one, group, warn);
   }
+}
+
+type Merged = Pick<Prepared, 'table' | 'merge'>;
+
+// The staged rows whose delete flag is NULL, from FROM on; undefined: the table's mode takes no offence.
+function nullFlags({ table, merge: { flag, source } }: Merged): string | undefined {
+  if (flag === undefined || source === undefined || modeOf(table) !== 'delete-insert') return undefined;
+  return `FROM ${source} s WHERE s.${flag.id} IS NULL`;
+}
+
+function warnNullFlags(
+  count: number,
+  { table, merge }: Merged,
+  group: LedgerGroup | undefined,
+  warn: (message: string) => void,
+): void {
+  if (count === 0) return;
+  const place = group === undefined ? '' : `group ${group.feed} ${group.scope} ${group.group}: `;
+  warn(
+    `${place}table ${table.name}: ${count} rows have NULL in ${merge.flag!.name}, the delete flag, and count as not deleted`,
+  );
 }

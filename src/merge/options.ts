@@ -35,6 +35,11 @@ export interface MergeOptions {
   readonly vendorExact?: boolean;
   /** What may become of tables that no longer hold what arrives; default: `evolve`. The catalog's word goes before. */
   readonly contract?: Contract;
+  /**
+   * How many groups that follow one another in a scope may share a transaction at most; `auto`: as many as fit. The
+   * result is the same.
+   */
+  readonly batchGroups?: number | 'auto';
   /** Tell what would be done, and do nothing. */
   readonly dryRun?: boolean;
 }
@@ -52,6 +57,8 @@ export interface GroupReport {
   readonly deleted: number;
   readonly rejected: number;
   readonly seconds: number;
+  /** The groups of its transaction, whose time `seconds` is; absent: it had one of its own. */
+  readonly batch?: number;
   /** False: the ledger had it already, nothing was changed. */
   readonly applied: boolean;
 }

@@ -6,7 +6,7 @@ import { mismatch } from '../errors.ts';
 import { LINEAGE_LOAD } from '../wire/lineage.ts';
 import type { MergeMode } from '../wire/types.ts';
 import { type Contract, checkContract } from './contract.ts';
-import { BATCH, ROW, SHAPE } from './engine.ts';
+import { BATCH, GROUP, groupOf, ROW, SHAPE } from './engine.ts';
 import { type ColumnType, columnType, decimalDigits, joinTypes } from './lattice.ts';
 import { columnName, type Naming } from './names.ts';
 import { type Validity, validity, validityColumns } from './scd2.ts';
@@ -203,21 +203,25 @@ export function mergeColumns(table: StagedTable, plan: TablePlan, dialect: Diale
             id: dialect.identifier(column.target),
             name: column.name,
             type,
-            shapes: column.shapes.size === table.shapes ? undefined : [...column.shapes],
+            present:
+              column.shapes.size === table.shapes
+                ? undefined
+                : (of: string) => `${of}.${SHAPE} IN (${[...column.shapes].join(', ')})`,
           },
         ],
   );
   if (table.lineage === undefined || !table.created) return columns;
   const load = dialect.identifier(LINEAGE_LOAD);
-  return [...columns, { id: load, name: LINEAGE_LOAD, type: 'text', shapes: undefined }];
+  return [...columns, { id: load, name: LINEAGE_LOAD, type: 'text', present: undefined }];
 }
 
 /** The staged rows, every column of the type it has in the target, as something to select from. */
 export function sourceOf(table: StagedTable, plan: TablePlan, dialect: Dialect): string | undefined {
   if (!table.created) return undefined;
-  const { lineage } = table;
+  const { grouped, lineage } = table;
   if (
     lineage === undefined &&
+    !grouped &&
     plan.columns.every(({ column, type }) => type === undefined || type === stageType(column))
   ) {
     if (plan.columns.every(({ column }) => column.observed === undefined)) return table.stage;
@@ -228,9 +232,10 @@ export function sourceOf(table: StagedTable, plan: TablePlan, dialect: Dialect):
     const from = column.observed === undefined ? stageType(column) : 'staged text';
     return [from === type ? id : `${dialect.cast(id, from, type)} AS ${id}`];
   });
-  if (lineage !== undefined)
-    list.push(`${dialect.literal(lineage.load)} AS ${dialect.identifier(LINEAGE_LOAD)}`);
-  return `(SELECT ${[ROW, BATCH, SHAPE, ...list].join(', ')} FROM ${table.stage})`;
+  const load = dialect.identifier(LINEAGE_LOAD);
+  if (lineage !== undefined) list.push(grouped ? load : `${dialect.literal(lineage.load)} AS ${load}`);
+  if (!grouped) return `(SELECT ${[ROW, BATCH, SHAPE, ...list].join(', ')} FROM ${table.stage})`;
+  return `(SELECT ${[ROW, BATCH, SHAPE, `${groupOf('b')} AS ${GROUP}`, ...list].join(', ')} FROM ${table.stage} b)`;
 }
 
 /** Columns by the names that key, order and flags give. Throws `UserError` for one that is not there. */

@@ -11,7 +11,7 @@ import type { TargetColumn } from '../dialects/dialect.ts';
 import { mismatch } from '../errors.ts';
 import { isLineage } from '../wire/lineage.ts';
 import type { TableLine } from '../wire/types.ts';
-import { BATCH, ROW, SHAPE } from './engine.ts';
+import { BATCH, ROW } from './engine.ts';
 import { createStageTable, deleteFrom, dropStage, now, ONE_ROW, updateFrom } from './forms.ts';
 import type { ColumnType } from './lattice.ts';
 import { analyzed } from './modes.ts';
@@ -26,6 +26,7 @@ import {
   newestFirst,
   older,
   same,
+  setColumn,
   where,
   winners,
 } from './statement.ts';
@@ -174,10 +175,8 @@ function decide(merge: Merge): string {
     (column) => !isLineage(column.name) && ![...key, ...order].some(({ id }) => id === column.id),
   );
   const types = rest.map(({ type }) => type);
-  const arrived = rest.map(({ id, shapes }) =>
-    shapes === undefined
-      ? `s.${id}`
-      : `CASE WHEN s.${SHAPE} IN (${shapes.join(', ')}) THEN s.${id} ELSE t.${id} END`,
+  const arrived = rest.map(({ id, present }) =>
+    present === undefined ? `s.${id}` : `CASE WHEN ${present('s')} THEN s.${id} ELSE t.${id} END`,
   );
   const known = rest.map(({ id }) => `t.${id}`);
   const equal =
@@ -240,11 +239,7 @@ function correct(merge: Merge): string[] {
   const { columns, key, order, source, target, work } = merge;
   const changed = columns.filter((column) => ![...key, ...order].some(({ id }) => id === column.id));
   if (changed.length === 0) return [];
-  const sets = changed.map(({ id, shapes }) =>
-    shapes === undefined
-      ? `${id} = s.${id}`
-      : `${id} = CASE WHEN s.${SHAPE} IN (${shapes.join(', ')}) THEN s.${id} ELSE t.${id} END`,
-  );
+  const sets = changed.map(setColumn);
   const from = `(SELECT x.* FROM ${source} x JOIN ${work} w ON w.${ROW} = x.${ROW} WHERE w._brigade_action = 'u') s`;
   return [updateFrom(target, { sets, from, on: sameVersion(merge, 't', 's') }, merge.dialect)];
 }
@@ -285,7 +280,7 @@ function named(merge: Merge, line: TableLine, idOf: (name: string) => string): M
       id: idOf(name),
       name,
       type: 'bigint',
-      shapes: undefined,
+      present: undefined,
     };
   return { ...merge, key: (line.key ?? []).map(column), order: (line.order ?? []).map(column) };
 }

@@ -87,7 +87,7 @@ export function checkSelection(
 
 const digitsOf = (id: string) => id.replace(/^0+/, '');
 
-function isOlder(a: string, b: string): boolean {
+export function isOlder(a: string, b: string): boolean {
   const [x, y] = [digitsOf(a), digitsOf(b)];
   return x.length === y.length ? x < y : x.length < y.length;
 }

@@ -23,6 +23,8 @@ export interface StagedColumn {
   declared: ColumnType | undefined;
   /** What has been seen, of a column that is staged as text. */
   observed: Observed | undefined;
+  /** The type of an observed column where that was settled by looking at its rows before they were staged. */
+  settled?: { readonly type: ColumnType | undefined };
   /** The sets of columns it belongs to. */
   readonly shapes: Set<number>;
 }
@@ -54,6 +56,8 @@ export interface StagedTable {
   /** Said before any group and not mentioned since: it gets its columns, and nothing else happens to it. */
   declaredOnly: boolean;
   readonly lineage: Lineage | undefined;
+  /** It has the rows of several groups, told apart by their batch (see `GROUP_STRIDE`). */
+  readonly grouped: boolean;
 }
 
 /** What is kept of where rows came from. */
@@ -205,9 +209,17 @@ export function checkMembers(table: StagedTable, run: Run, shape: Shape): void {
 /** What a column is now that all rows have passed; undefined if only NULLs did and nobody said. */
 export function settledType(column: StagedColumn, dialect: Dialect): ColumnType | undefined {
   if (column.observed === undefined) return column.declared;
+  if (column.settled !== undefined) return column.settled.type;
   const seen = observedType(column.observed, dialect.maxDecimalDigits);
   if (column.declared === undefined) return seen;
   return seen === undefined ? column.declared : joinTypes(column.declared, seen);
+}
+
+/** A subtable without rows in a unit that does not touch its parent. */
+export function isIdle(table: StagedTable, tables: readonly StagedTable[]): boolean {
+  const { parent, full } = table.line;
+  if (parent === undefined || table.created || full === true) return false;
+  return !tables.some(({ name }) => name === parent);
 }
 
 /** The error of a mode that finds no key. */

@@ -2,6 +2,7 @@
 
 import { mismatch } from '../errors.ts';
 import { feedOf } from '../feeds/index.ts';
+import { LINEAGE_LOAD } from '../wire/lineage.ts';
 import type { Column, FileLine, Run, TableLine } from '../wire/types.ts';
 import { about } from './about.ts';
 import { BATCH, type CsvForm, type Engine, type Fill, ROW, SHAPE } from './engine.ts';
@@ -33,8 +34,8 @@ export function rowsRead(table: StagedTable): string {
 }
 
 export interface Staging {
-  /** Adds rows. */
-  add(table: StagedTable, run: Run, batch: string): Promise<void>;
+  /** Adds rows. `seen`: they were looked at before. */
+  add(table: StagedTable, run: Run, batch: string, seen?: boolean): Promise<void>;
   /** Has the engine read the files that nobody decoded. `lineOf`: what is known of a table. */
   addFiles(
     files: readonly FileLine[],
@@ -71,6 +72,8 @@ export function createStaging(engine: Engine, nameCase: NameCase): Staging {
     const columns = [...table.columns.values()].map(
       (column) => `${dialect.identifier(column.target)} ${dialect.type(stageType(column))}`,
     );
+    if (table.grouped && table.lineage !== undefined)
+      columns.push(`${dialect.identifier(LINEAGE_LOAD)} ${dialect.type('text')}`);
     await engine.run(dropStage(table.stage, dialect));
     await engine.run(createStageTable(table.stage, [...own, ...columns], dialect, { unique: ROW }));
     table.created = true;
@@ -98,10 +101,12 @@ export function createStaging(engine: Engine, nameCase: NameCase): Staging {
   });
 
   return {
-    async add(table, run, batch) {
+    async add(table, run, batch, seen = false) {
       const shape = await shapeFor(table, run.table, run);
-      if (run.table.columns !== undefined && engine.takes === 'objects') checkMembers(table, run, shape);
-      if (shape.observes) observeRun(run, shape);
+      if (!seen) {
+        if (run.table.columns !== undefined && engine.takes === 'objects') checkMembers(table, run, shape);
+        if (shape.observes) observeRun(run, shape);
+      }
       await engine.fill(fillOf(table, shape, batch), run);
       table.rows += run.count;
       table.batches.add(batch);

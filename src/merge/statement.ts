@@ -2,7 +2,7 @@
 
 import type { Dialect } from '../dialects/dialect.ts';
 import { isLineage } from '../wire/lineage.ts';
-import { BATCH, ROW, SHAPE } from './engine.ts';
+import { BATCH, ROW } from './engine.ts';
 import { createStageTable, deleteFrom, updateFrom } from './forms.ts';
 import type { ColumnType } from './lattice.ts';
 
@@ -13,8 +13,8 @@ export interface MergeColumn {
   /** The wire's name, for messages. */
   readonly name: string;
   readonly type: ColumnType;
-  /** The sets of columns that have it; undefined: all of them. */
-  readonly shapes: readonly number[] | undefined;
+  /** A condition that holds where a staged row has it; undefined: all of them do. */
+  readonly present: ((of: string) => string) | undefined;
 }
 
 /** All that a mode needs to write the statements of one table. */
@@ -41,6 +41,8 @@ export interface Merge {
   readonly own: OwnTables;
   /** Quoted: counts per table (see `createCounts`). */
   readonly counts: string;
+  /** What is staged are the rows of several groups: counts are kept of each. */
+  readonly grouped: boolean;
   /** The staged rows hold every column that the target has. */
   readonly wholeRows: boolean;
   readonly hardDeletes: boolean;
@@ -140,9 +142,11 @@ export function createWork(work: string, key: readonly MergeColumn[], dialect: D
   );
 }
 
-export function createCounts(counts: string, dialect: Dialect): string {
+/** What was done to a table, by its number; `grouped`: by its group `g`, too, and what was read of files. */
+export function createCounts(counts: string, dialect: Dialect, grouped = false): string {
   const bigint = dialect.type('bigint');
-  const columns = ['n', 'inserted', 'updated', 'deleted'].map((name) => `${name} ${bigint}`);
+  const names = ['n', 'inserted', 'updated', 'deleted'];
+  const columns = (grouped ? ['g', ...names, 'rows_read'] : names).map((name) => `${name} ${bigint}`);
   return createStageTable(counts, columns, dialect);
 }
 
@@ -165,14 +169,17 @@ export function deleteWork(merge: Merge, actions: string): string {
   return deleteFrom(merge.target, { from, on }, merge.dialect);
 }
 
+/** `column = …`: from the staged row `s` where that has it, else what the target's row `t` has. */
+export const setColumn = ({ id, present }: MergeColumn): string =>
+  present === undefined
+    ? `${id} = s.${id}`
+    : `${id} = CASE WHEN ${present('s')} THEN s.${id} ELSE t.${id} END`;
+
 /** Updates the target's rows whose key has the action `u`; a column that a staged row does not have keeps its value. */
 export function updateWork(merge: Merge): string[] {
   const changed = merge.columns.filter((column) => !merge.key.some(({ id }) => id === column.id));
   if (changed.length === 0) return [];
-  const sets = changed.map(({ id, shapes }) => {
-    if (shapes === undefined) return `${id} = s.${id}`;
-    return `${id} = CASE WHEN s.${SHAPE} IN (${shapes.join(', ')}) THEN s.${id} ELSE t.${id} END`;
-  });
+  const sets = changed.map(setColumn);
   const from = `(SELECT x.* FROM ${merge.source} x JOIN ${merge.work} w ON w.${ROW} = x.${ROW} WHERE w._brigade_action = 'u') s`;
   return [updateFrom(merge.target, { sets, from, on: same(merge.key, 't', 's') }, merge.dialect)];
 }
@@ -181,11 +188,7 @@ export function updateWork(merge: Merge): string[] {
 export function mergeWork(merge: Merge): string {
   const { columns, key, target } = merge;
   const changed = columns.filter((column) => !key.some(({ id }) => id === column.id));
-  const sets = changed.map(({ id, shapes }) =>
-    shapes === undefined
-      ? `${id} = s.${id}`
-      : `${id} = CASE WHEN s.${SHAPE} IN (${shapes.join(', ')}) THEN s.${id} ELSE t.${id} END`,
-  );
+  const sets = changed.map(setColumn);
   const source = `(SELECT x.*, w._brigade_action FROM ${merge.source} x JOIN ${merge.work} w ON w.${ROW} = x.${ROW} WHERE w._brigade_action IN ('i', 'u', 'r', 'd')) s`;
   return [
     `MERGE INTO ${target} t USING ${source} ON ${same(key, 't', 's')}`,
@@ -249,15 +252,24 @@ export function checkConflicts(merge: Merge, among?: (of: string) => string): st
 
 /** Fails if more of the target's keys would be lost than allowed. `lost`: how many, less those that are new, in SQL. */
 export function checkLoss(merge: Merge, lost: string): string[] {
-  const percent = merge.maxDeletePercent;
-  if (percent >= 100) return [];
-  const { dialect } = merge;
-  const text = (name: string) => dialect.cast(`q.${name}`, 'bigint', 'text');
-  const message = `${dialect.literal(`table ${merge.table}: expected to lose at most ${percent} % of its rows, found `)} || ${text('lost')} || ' of ' || ${text('total')} || ' to be deleted (--max-delete 100 allows it)'`;
+  if (merge.maxDeletePercent >= 100) return [];
+  const { condition, message } = tooMuchLost(merge);
   const guard = merge.guard === undefined ? '' : ` AND ${merge.guard}`;
   return [
-    dialect.check(
-      `SELECT CASE WHEN q.total > 0 AND (q.lost >= q.total OR (q.total > 1000 AND q.lost * 100 > ${percent} * q.total))${guard} THEN ${message} END FROM (SELECT ${lost} AS lost, (SELECT count(*) FROM ${merge.target}) AS total) q`,
+    merge.dialect.check(
+      `SELECT CASE WHEN ${condition}${guard} THEN ${message} END FROM (SELECT ${lost} AS lost, (SELECT count(*) FROM ${merge.target}) AS total) q`,
     ),
   ];
+}
+
+/** When `q.lost` of `q.total` rows are more than may go, and what is said then. */
+export function tooMuchLost({ dialect, table, maxDeletePercent: percent }: Merge): {
+  readonly condition: string;
+  readonly message: string;
+} {
+  const text = (name: string) => dialect.cast(`q.${name}`, 'bigint', 'text');
+  return {
+    condition: `q.total > 0 AND (q.lost >= q.total OR (q.total > 1000 AND q.lost * 100 > ${percent} * q.total))`,
+    message: `${dialect.literal(`table ${table}: expected to lose at most ${percent} % of its rows, found `)} || ${text('lost')} || ' of ' || ${text('total')} || ' to be deleted (--max-delete 100 allows it)'`,
+  };
 }

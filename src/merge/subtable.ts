@@ -39,7 +39,7 @@ export function sourceKey<C extends { readonly name: string }>(columns: readonly
 }
 
 // The parent's key columns in the order of the subtable's source key.
-function parentKey(child: readonly MergeColumn[], parent: Merge): MergeColumn[] | undefined {
+export function parentKey(child: readonly MergeColumn[], parent: Merge): MergeColumn[] | undefined {
   const found = child.map(({ name }) =>
     parent.key.find((column) => SOURCE_KEY + column.name.toLowerCase() === name.toLowerCase()),
   );
@@ -48,7 +48,12 @@ function parentKey(child: readonly MergeColumn[], parent: Merge): MergeColumn[] 
     : undefined;
 }
 
-function joined(child: readonly MergeColumn[], parent: readonly MergeColumn[], a: string, b: string): string {
+export function joined(
+  child: readonly MergeColumn[],
+  parent: readonly MergeColumn[],
+  a: string,
+  b: string,
+): string {
   return child.map(({ id }, i) => `${a}.${id} = ${b}.${parent[i]!.id}`).join(' AND ');
 }
 
@@ -94,17 +99,22 @@ export function forsaken(
   return deleteFrom(target, { from: `${merge.work} w`, on, when }, merge.dialect);
 }
 
+/** ` AND …`: the row `x` of a subtable was cut from the version `p` of its parent's row. */
+export function sameOrder(merge: Subtable, parent: Merge): string {
+  return merge.order
+    .flatMap((own) => {
+      const of = parent.order.find(({ name }) => name === own.name);
+      if (of === undefined) return [];
+      return [` AND (x.${own.id} = p.${of.id} OR (x.${own.id} IS NULL AND p.${of.id} IS NULL))`];
+    })
+    .join('');
+}
+
 // Rows of parents that live (action i, u, r), of the same version.
 function matching(merge: Subtable, parent: Merge, parentColumns: readonly MergeColumn[]): string {
-  const orders = merge.order.flatMap((column) => {
-    const of = parent.order.find(({ name }) => name === column.name);
-    return of === undefined ? [] : [{ own: column, of }];
-  });
-  const equal = orders.map(
-    ({ own, of }) => ` AND (x.${own.id} = p.${of.id} OR (x.${own.id} IS NULL AND p.${of.id} IS NULL))`,
-  );
+  const equal = sameOrder(merge, parent);
   const rank = `row_number() OVER (PARTITION BY ${ids(rowKeyOf(merge), 'x.')} ORDER BY x._brigade_batch DESC, x.${ROW} DESC)`;
-  return `INSERT INTO ${merge.work} SELECT q.${ROW}, 'i', ${ids(merge.key, 'q.')} FROM (SELECT x.${ROW}, ${ids(merge.key, 'x.')}, ${rank} AS _brigade_rank FROM ${liveSource(merge)} x JOIN (SELECT p.* FROM ${parent.source} p JOIN ${parent.work} w ON w.${ROW} = p.${ROW} WHERE w._brigade_action IN ('i', 'u', 'r')) p ON ${joined(merge.key, parentColumns, 'x', 'p')}${equal.join('')}) q WHERE q._brigade_rank = 1`;
+  return `INSERT INTO ${merge.work} SELECT q.${ROW}, 'i', ${ids(merge.key, 'q.')} FROM (SELECT x.${ROW}, ${ids(merge.key, 'x.')}, ${rank} AS _brigade_rank FROM ${liveSource(merge)} x JOIN (SELECT p.* FROM ${parent.source} p JOIN ${parent.work} w ON w.${ROW} = p.${ROW} WHERE w._brigade_action IN ('i', 'u', 'r')) p ON ${joined(merge.key, parentColumns, 'x', 'p')}${equal}) q WHERE q._brigade_rank = 1`;
 }
 
 // Rows whose parent is not in this unit: of each source key the newest, unless the target has newer ones.
@@ -131,12 +141,10 @@ function orphans(
 }
 
 // Without places in the arrays every row is one of its own.
-function rowKeyOf(
-  merge: Subtable,
-): readonly { id: string; name: string; type: MergeColumn['type']; shapes: undefined }[] {
+export function rowKeyOf(merge: Subtable): readonly MergeColumn[] {
   if (merge.rowKey.length > merge.key.length)
-    return merge.rowKey.map((column) => ({ ...column, shapes: undefined }));
-  return [{ id: ROW, name: ROW, type: 'bigint', shapes: undefined }];
+    return merge.rowKey.map((column) => ({ ...column, present: undefined }));
+  return [{ id: ROW, name: ROW, type: 'bigint', present: undefined }];
 }
 
 function goneRows(

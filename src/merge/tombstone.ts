@@ -45,7 +45,7 @@ export function buryWork(merge: Merge): string[] {
   const { dialect } = merge;
   const target = dialect.literal(merge.targetName);
   const on = (t: string) =>
-    `${t}.target = ${target} AND w._brigade_action IN ('d', 'x', 'i', 'u') AND ${t}.key_text = ${keyText(merge, 'w')}`;
+    `${t}.target = ${target} AND w._brigade_action IN ('d', 'x', 'i', 'u', 'r') AND ${t}.key_text = ${keyText(merge, 'w')}`;
   return [
     deleteFrom(merge.own.tombstone, { from: `${merge.work} w`, on }, dialect),
     `${insertTombstones(merge)} SELECT ${target}, ${keyText(merge, 'w')}, '', ${orderTexts(merge, 's')}, ${now(dialect)} FROM ${merge.work} w JOIN ${merge.source} s ON s._brigade_seq = w._brigade_seq WHERE w._brigade_action IN ('d', 'x')`,

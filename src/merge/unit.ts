@@ -24,9 +24,16 @@ export interface Unit {
   /** Of the last file line. */
   batch: string;
   readonly lineage: Lineage | undefined;
+  /** Several groups that are applied together. */
+  readonly grouped: boolean;
 }
 
-export function newUnit(group: GroupLine | undefined, nowMs: number, lineage?: Lineage): Unit {
+export function newUnit(
+  group: GroupLine | undefined,
+  nowMs: number,
+  lineage?: Lineage,
+  grouped = false,
+): Unit {
   return {
     group,
     startedMs: nowMs,
@@ -40,6 +47,7 @@ export function newUnit(group: GroupLine | undefined, nowMs: number, lineage?: L
     rejected: 0,
     batch: '0',
     lineage,
+    grouped,
   };
 }
 
@@ -112,6 +120,7 @@ export function stagedTable(unit: Unit, line: TableLine, target: string, dialect
       promised: new Map(),
       lastShape: undefined,
       lineage: unit.lineage,
+      grouped: unit.grouped,
     };
     unit.tables.set(line.table, table);
   }

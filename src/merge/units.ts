@@ -8,12 +8,12 @@ import {
   isControl,
   type TableLine,
 } from '../wire/types.ts';
-import { applyUnit } from './apply-unit.ts';
+import type { Delivery } from './apply-unit.ts';
 import { targetName } from './names.ts';
 import { checkScd2 } from './scd2.ts';
 import type { Session } from './session.ts';
 import type { StagedTable } from './staged.ts';
-import { createStaging } from './staging.ts';
+import type { Staging } from './staging.ts';
 import {
   addEof,
   addFile,
@@ -32,14 +32,16 @@ export interface Apply {
 }
 
 /**
- * The intake of the machine: it gathers a group, stages its rows as they come, and at `commit`
- * has it applied in one transaction. A loose body is applied at `end`, without ledger. Memory: what tables and columns
- * are called; rows are in the engine's stages.
+ * The intake of the machine: it gathers a group, stages its rows as they come, and hands it on at `commit`; a loose body
+ * at `end`. Memory: what tables and columns are called.
  */
-export function createUnits(session: Session): Apply {
-  const { engine, naming, options } = session;
-  const { dialect } = engine;
-  const staging = createStaging(engine, naming.nameCase);
+export function createUnits(
+  session: Pick<Session, 'naming' | 'options' | 'open'>,
+  staging: Staging,
+  done: (delivery: Delivery) => Promise<void>,
+): Apply {
+  const { naming, options } = session;
+  const { dialect } = naming;
   let feed: FeedLine | undefined;
   let unit: Unit | undefined;
   /** Said since the last unit, outside of any: done with the next one. */
@@ -71,7 +73,7 @@ export function createUnits(session: Session): Apply {
 
   async function apply(commit: CommitLine | undefined): Promise<void> {
     if (unit === undefined && declared.length === 0 && ddl.length === 0) return;
-    await applyUnit({ unit: loose(), commit, feed, declared, ddl, tableOf }, staging, session);
+    await done({ unit: loose(), commit, feed, declared, ddl, tableOf });
     unit = undefined;
     declared = [];
     ddl = [];

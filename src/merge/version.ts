@@ -1,5 +1,6 @@
 /** Tables whose rows carry a version of the whole table: only the greatest lives. */
 
+import { GROUP } from './engine.ts';
 import { deleteFrom, updateFrom } from './forms.ts';
 import type { Merge } from './statement.ts';
 
@@ -25,7 +26,7 @@ export function dropOldVersions(merge: Merge): string[] {
   const isNewer = 'v.staged > coalesce(t.version, -1)';
   const isOurs = `target = ${dialect.literal(merge.targetName)}`;
   return [
-    `INSERT INTO ${merge.counts} SELECT ${merge.n}, 0, 0, count(*) FROM ${merge.target} t JOIN ${from} ON ${on('t')}`,
+    countDropped(merge, merge, `${merge.target} t JOIN ${from} ON ${on('t')}`),
     deleteFrom(merge.target, { from, on }, dialect),
     dialect.deletes === 'merge'
       ? `MERGE INTO ${own.table} t USING ${from} ON t.${isOurs} WHEN MATCHED AND ${isNewer} THEN UPDATE SET version = v.staged`
@@ -37,6 +38,13 @@ export function dropOldVersions(merge: Merge): string[] {
           )
         : `UPDATE ${own.table} SET version = ${staged(merge)} WHERE ${isOurs} AND ${staged(merge)} > coalesce(version, -1)`,
   ];
+}
+
+// Of several groups the first one that brings the version drops the rows of older ones.
+function countDropped({ counts, grouped, n }: Merge, by: Merge, from: string): string {
+  if (!grouped) return `INSERT INTO ${counts} SELECT ${n}, 0, 0, count(*) FROM ${from}`;
+  const first = `(SELECT min(f.${GROUP}) FROM ${by.source} f)`;
+  return `INSERT INTO ${counts} SELECT ${first}, ${n}, 0, 0, count(*), 0 FROM ${from}`;
 }
 
 /** Deletes a subtable's rows of versions that its parent has left behind. After the parent's own statements. */
@@ -51,9 +59,7 @@ export function followVersion(
   return [
     ...(counted === undefined
       ? []
-      : [
-          `INSERT INTO ${counted.counts} SELECT ${counted.n}, 0, 0, count(*) FROM ${target} t JOIN ${from} ON ${on('t')}`,
-        ]),
+      : [countDropped(counted, parent, `${target} t JOIN ${from} ON ${on('t')}`)]),
     deleteFrom(target, { from, on, when }, parent.dialect),
   ];
 }

@@ -134,7 +134,9 @@ export function connectDuckDB(
       );
     },
     ...flagsByColumns(rows),
+    undoes: true,
     async abandon() {
+      for (const segment of spool.take()) spool.discard(segment);
       // Nothing is under way if the failure came before the transaction.
       await database?.run('ROLLBACK').catch(() => {});
     },

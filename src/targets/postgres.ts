@@ -120,6 +120,7 @@ export function connectPostgres(
       );
     },
     ...flagsByColumns(query),
+    undoes: true,
     async abandon() {
       if (session.isLost()) return;
       if (copying !== undefined) {
