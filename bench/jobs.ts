@@ -2,6 +2,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { DuckDBInstance } from '@duckdb/node-api';
+import { batchJobs } from './batch-jobs.ts';
 import { events, forms, nested, once, versions } from './inputs.ts';
 import { mergeJobs } from './merge-jobs.ts';
 
@@ -224,6 +225,7 @@ export function jobs(scale: number): readonly Job[] {
       },
     },
     ...mergeJobs({ scale, csv, jsonl, avro }),
+    ...batchJobs(scale),
   ];
 }
 

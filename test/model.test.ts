@@ -132,15 +132,16 @@ async function openPlace(way: Way): Promise<Place> {
     apply: async (feed, catalog, r) => {
       const list = `ls-groups ${root} --feed ${feed} --name ${feed} --settle 0 --after @${target}${flags}`;
       const stages = [list, `read-manifest --catalog ${catalog}${flags}`, `decode${flags}`, ...way.order];
+      const merge = `--max-delete 100${r.pick(['', ' --batch-groups 2', ' --batch-groups auto'])}`;
       if (way.means === 'run')
-        return command('brigade', ['run', [...stages, `load ${target} --max-delete 100`].join(' | ')]);
+        return command('brigade', ['run', [...stages, `load ${target} ${merge}`].join(' | ')]);
       // Pieces of an odd size, so that lines and characters are cut anywhere.
       const pieces = `dd bs=${r.int(50, 5000)} status=none`;
       const line = [...stages.slice(0, -2), pieces, ...stages.slice(-2)].join(' | ');
-      if (way.means === 'pipe') return shell(`${line} | brigade load ${target} --max-delete 100`);
+      if (way.means === 'pipe') return shell(`${line} | brigade load ${target} ${merge}`);
       if (way.engine === 'postgres')
-        return shell(`${line} | to-sql --dialect postgres --max-delete 100 | psql -q ${target}`);
-      return runScript(await shell(`${line} | to-sql --dialect duckdb --max-delete 100`), target);
+        return shell(`${line} | to-sql --dialect postgres ${merge} | psql -q ${target}`);
+      return runScript(await shell(`${line} | to-sql --dialect duckdb ${merge}`), target);
     },
   };
 }

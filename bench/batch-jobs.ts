@@ -1,0 +1,91 @@
+/** A first load of many small groups: in batches, and one after the other. */
+
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { postgresServer, query } from '../test/support/postgres.ts';
+import { DATA, once } from './inputs.ts';
+import type { Job } from './jobs.ts';
+
+const TABLES = ['Bi_FactA', 'Bi_FactB', 'Bi_DimC'];
+const ROWS = 200;
+
+/** Each group brings new rows, changes some that are there, and deletes a few. */
+export function batchJobs(scale: number): readonly Job[] {
+  const count = Math.round(1000 * scale);
+  const wire = () => once(`groups-${count}.wire`, (path) => writeGroups(path, count));
+  const database = (name: string) => join(DATA, `${name}.duckdb`);
+  const fresh = (name: string) => async () => {
+    for (const ending of ['', '.wal']) rmSync(database(name) + ending, { force: true });
+  };
+  const engines = {
+    DuckDB: async () => ({
+      ours: { target: database('batch'), reset: fresh('batch') },
+      theirs: { target: database('groups'), reset: fresh('groups') },
+    }),
+    PostgreSQL: async () => {
+      const target = await (await postgresServer()).database();
+      const reset = () => query(target, 'DROP SCHEMA public CASCADE; CREATE SCHEMA public').then(() => {});
+      return { ours: { target, reset }, theirs: { target, reset } };
+    },
+  };
+  return Object.entries(engines).map(([engine, open]) => ({
+    name: `a batch of ${count} groups → ${engine}`,
+    async prepare() {
+      const file = await wire();
+      const { ours, theirs } = await open();
+      return {
+        input: `${count} Zenoti groups of ${TABLES.length} × about ${ROWS} rows, as the wire; --batch-groups auto`,
+        ours: `brigade load ${ours.target} --batch-groups auto < ${file}`,
+        reset: ours.reset,
+        peers: [
+          {
+            name: 'the same groups one by one',
+            command: `brigade load ${theirs.target} < ${file}`,
+            reset: theirs.reset,
+            must: 10,
+            once: true,
+          },
+        ],
+      };
+    },
+  }));
+}
+
+function writeGroups(path: string, count: number): void {
+  const file = openSync(path, 'w');
+  const say = (line: object) => writeSync(file, `${JSON.stringify(line)}\n`);
+  const columns = Object.entries({
+    id: 'bigint',
+    organizationid: 'text',
+    void: 'boolean',
+    note: 'text',
+    amount: 'decimal(19,2)',
+    at: 'timestamp',
+  }).map(([name, type]) => ({ name, type }));
+  say({ $: 'feed', wire: 1, feed: 'zenoti', source: 'bench', root: 'file:///bench/' });
+  for (let n = 1; n <= count; n++) {
+    const group = { feed: 'zenoti', scope: 'POD1', group: String(n) };
+    say({ $: 'group', ...group, after: n === 1 ? null : String(n - 1) });
+    for (const [seq, table] of TABLES.entries()) {
+      const uri = `file:///bench/POD1/${n}/${table}/${n}/part.csv`;
+      const merge =
+        table === 'Bi_DimC' ? { merge: 'upsert' } : { merge: 'delete-insert', delete_flag: 'void' };
+      say({ $: 'file', uri, table, batch: String(n), seq });
+      say({ $: 'table', table, columns, key: ['id'], ...merge });
+      const rows = new Map<number, string>();
+      for (let row = 0; row < ROWS; row++) {
+        const isNew = row < (ROWS * 3) / 4;
+        const id = isNew ? n * ROWS + row : ((n * 37 + row * 13) % n) * ROWS + (row % ROWS);
+        rows.set(
+          id,
+          `{"id":"${id}","organizationid":"org ${id % 7}","void":${row % 20 === 7},"note":"row ${row} of ${n}","amount":"${row}.50","at":"2026-01-02T03:04:05"}\n`,
+        );
+      }
+      writeSync(file, [...rows.values()].join(''));
+      say({ $: 'eof', uri, rows: rows.size, rejects: 0 });
+    }
+    say({ $: 'commit', ...group, files: TABLES.length, digest: `group ${n}` });
+  }
+  say({ $: 'end', groups: count });
+  closeSync(file);
+}
