@@ -27,7 +27,15 @@ function identityMode(apply: ApplyTables): 'views' | 'rewrite' | undefined {
   const { identity = 'views' } = apply.options;
   if (apply.feed !== 'contentsquare' || identity === 'off') return undefined;
   if (apply.engine.dialect.replacingView !== undefined) return identity;
-  if (apply.options.identity === undefined) return undefined;
+  if (apply.options.identity === undefined) {
+    if (!apply.told.has(MAP) && apply.tables.some(({ name }) => same(name, MAP))) {
+      apply.told.add(MAP);
+      apply.context.warn(
+        `${MAP} is merged as it comes: ${apply.engine.dialect.name} resolves no identities (--identity off)`,
+      );
+    }
+    return undefined;
+  }
   throw mismatch('--identity', `off for ${apply.engine.dialect.name}`, identity);
 }
 

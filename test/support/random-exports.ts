@@ -21,8 +21,13 @@ export function randomExports(r: Random): RandomDrop {
     const model: Model = new Map();
     let done = 0;
     for (const visit of visits) {
+      const before = done;
       done += visit;
-      if (visit > 0) applyExport(model, runs[done - 1]!);
+      // A run without any file is not there.
+      const newest = runs
+        .slice(before, done)
+        .findLast((run) => Object.values(run).some((rows) => rows.length > 0));
+      if (newest !== undefined) applyExport(model, newest);
     }
     return rowsOf(model);
   };
