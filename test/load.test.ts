@@ -480,6 +480,21 @@ for (const name of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
       }
     });
 
+    test('a column is not widened to a type that would change one of its values', async () => {
+      const { into, select } = await fresh();
+      const rest = { key: ['id'], merge: 'upsert' } as const;
+      const whole = table('t', 'id int, v bigint', rest);
+      const wide = table('t', 'id int, v double', rest);
+      await into(stream(groups([rows(whole, { id: 1, v: '9007199254740993' })])));
+      const next = [{ group: '2', after: '1', chunks: [rows(wide, { id: 2, v: 0.5 })] }];
+      await assert.rejects(into(stream(next)), (error: Error) => {
+        assert.ok(error instanceof UserError, `${error.stack}`);
+        assert.match(error.message, /9007199254740993/);
+        return true;
+      });
+      assert.deepEqual(await select('SELECT id, v FROM @t'), [['1', '9007199254740993']]);
+    });
+
     test('a key that its rows do not have is told', async () => {
       const { into } = await fresh();
       const line = table('t', 'id int', { key: ['nr'], merge: 'upsert' });
