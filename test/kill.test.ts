@@ -1,148 +1,89 @@
 /**
- * Exactly once, whatever happens: loads are killed, cut off and disconnected at random places, then run again, and the
- * tables must be those of one clean run. KILL_ROUNDS=500 KILL_SEED=1 runs more of it.
+ * Exactly once, whatever happens: loads are killed, stopped, cut off and disconnected at random places, then run again,
+ * and all must be as one clean run leaves it. KILL_ROUNDS=500 KILL_SEED=1 runs more of it.
  */
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
-import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { FEEDS, type FeedName } from '../src/demo/deliver.ts';
-import { command, type Outcome, shell } from './support/cli.ts';
-import { postgresServer } from './support/postgres.ts';
+import { FEEDS } from '../src/demo/deliver.ts';
+import { cleanRuns, resumes, SEED } from './support/breaking.ts';
+import { command, type Outcome } from './support/cli.ts';
+import { startFaultProxy } from './support/fault-proxy.ts';
+import { mariadbMissing } from './support/mariadb.ts';
+import { duckdbTarget, mysqlTarget, postgresTarget, type TestTarget } from './support/merging.ts';
 import { type Random, random } from './support/random.ts';
-import { drop, scratch } from './support/scratch.ts';
-import { canonical, duckdbTables, postgresTables } from './support/targets.ts';
+import { wireOf } from './support/wires.ts';
 
-const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 6);
-const SEED = Number(process.env['KILL_SEED'] ?? 20260114);
+const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 8);
 const FAULTS_A_ROUND = 3;
-const DROPS = new URL('../fixtures/drops/', import.meta.url).pathname;
+const HOUR_MS = 3_600_000;
 
-/** The whole wire of a feed's two deliveries, in a file. */
-async function wireOf(feed: FeedName): Promise<string> {
-  const folder = scratch('wire');
-  const catalog = `${DROPS}${feed}/catalog.json`;
-  const { code, stderr } = await shell(
-    `[ -f ${catalog} ] && known="--catalog ${catalog}"; ls-groups ${drop(feed, 'first', 'second')} --feed ${feed} --name ${feed} --settle 0 | read-manifest $known | decode | flatten | dedupe > wire`,
-    { cwd: folder },
-  );
-  assert.equal(code, 0, stderr);
-  return join(folder, 'wire');
+interface Fault {
+  readonly target: TestTarget;
+  readonly wire: Uint8Array;
+  readonly r: Random;
+  /** How long a load takes that nothing happens to. */
+  readonly cleanMs: number;
 }
 
-interface Engine {
-  readonly name: string;
-  /** A new empty target. */
-  target(): Promise<string>;
-  tables(target: string): Promise<Record<string, string[]>>;
-}
+const signalled = (signal: NodeJS.Signals) => (fault: Fault) =>
+  command('brigade', ['load', fault.target.url], {
+    stdin: fault.wire,
+    started: (child) =>
+      setTimeout(() => child.kill(signal), fault.r.int(0, Math.ceil(fault.cleanMs * 1.1))).unref(),
+  });
 
-const engines: readonly Engine[] = [
-  {
-    name: 'DuckDB',
-    target: async () => join(scratch('target'), 'wh.duckdb'),
-    tables: async (target) => canonical(await duckdbTables(target)),
-  },
-  {
-    name: 'PostgreSQL',
-    target: async () => (await postgresServer()).database(),
-    tables: async (target) => canonical(await postgresTables(target)),
-  },
-];
-
-/** What stands in a target: its tables, and the ledger without its times. */
-async function standing(engine: Engine, target: string): Promise<unknown> {
-  const state = await command('brigade', ['state', target]);
-  assert.equal(state.code, 0, state.stderr);
-  return {
-    tables: await engine.tables(target),
-    ledger: state.stdout.replaceAll(/"applied_at":"[^"]*"/g, ''),
-  };
-}
-
-type Load = (target: string, wire: string, r: Random, cleanMs: number) => Promise<Outcome>;
-
-const faults: Readonly<Record<string, Load>> = {
-  'killed at any moment': (target, wire, r, cleanMs) =>
-    command('brigade', ['load', target], {
-      stdin: readFileSync(wire),
-      started: (child) => setTimeout(() => child.kill('SIGKILL'), r.int(0, Math.ceil(cleanMs * 1.1))).unref(),
-    }),
-  'cut off at any byte': (target, wire, r) => {
-    const bytes = readFileSync(wire);
-    return command('brigade', ['load', target], { stdin: bytes.subarray(0, r.int(0, bytes.length - 1)) });
-  },
-  'stopped at any moment': (target, wire, r, cleanMs) =>
-    command('brigade', ['load', target], {
-      stdin: readFileSync(wire),
-      started: (child) => setTimeout(() => child.kill('SIGTERM'), r.int(0, Math.ceil(cleanMs * 1.1))).unref(),
-    }),
-  'disconnected after any message': async (target, wire, r) => {
-    const { url, close } = await cuttingProxy(target, r.int(0, 300));
+const faults: Readonly<Record<string, (fault: Fault) => Promise<Outcome>>> = {
+  'killed at any moment': signalled('SIGKILL'),
+  'stopped at any moment': signalled('SIGTERM'),
+  'cut off at any byte': ({ target, wire, r }) =>
+    command('brigade', ['load', target.url], { stdin: wire.subarray(0, r.int(0, wire.length - 1)) }),
+  'disconnected at any message': async ({ target, wire, r }) => {
+    const [at, fate] = [r.int(1, 400), r.pick(['before', 'after'] as const)];
+    const proxy = await startFaultProxy(target.url, (n) => (n === at ? fate : 'pass'));
     try {
-      return await command('brigade', ['load', url], { stdin: readFileSync(wire) });
+      return await command('brigade', ['load', proxy.url], { stdin: wire });
     } finally {
-      close();
+      proxy.close();
     }
   },
 };
 
-/** A way to the database that breaks after so many messages of the client. */
-async function cuttingProxy(target: string, messages: number): Promise<{ url: string; close(): void }> {
-  const { hostname, port } = new URL(target);
-  let left = messages;
-  const server = createServer((client) => {
-    const database = connect(Number(port), hostname);
-    const drop = () => {
-      client.destroy();
-      database.destroy();
-    };
-    client.on('data', (data) => (left-- > 0 ? database.write(data) : drop()));
-    database.on('data', (data) => client.write(data));
-    for (const socket of [client, database]) socket.on('close', drop).on('error', drop);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const url = new URL(target);
-  url.port = String((server.address() as AddressInfo).port);
-  return { url: url.href, close: () => server.close() };
-}
+const engines = [
+  { name: 'DuckDB', target: duckdbTarget, skip: false },
+  { name: 'PostgreSQL', target: postgresTarget, skip: false },
+  // Twice as much where it is asked for; its commits are those of MySQL.
+  { name: 'MariaDB', target: mysqlTarget, skip: mariadbMissing || (ROUNDS <= 8 && 'with KILL_ROUNDS only') },
+] as const;
 
 describe('a load that is broken again and again, then run whole, leaves what one clean run leaves', () => {
   for (const [number, feed] of FEEDS.entries()) {
-    for (const engine of engines) {
-      const rounds = Math.max(1, Math.ceil(ROUNDS / FEEDS.length / engines.length));
-      test(`${feed} into ${engine.name}, ${rounds} round(s) (KILL_SEED=${SEED})`, {
-        timeout: 3_600_000,
-      }, async () => {
+    for (const { name, target, skip } of engines) {
+      const rounds = Math.max(1, Math.ceil(ROUNDS / FEEDS.length / 2));
+      const title = `${feed} into ${name}, ${rounds} round(s) (KILL_SEED=${SEED})`;
+      test(title, { timeout: HOUR_MS, skip }, async () => {
         const wire = await wireOf(feed);
-        const clean = await engine.target();
+        const clean = await cleanRuns(wire, target);
         const startedMs = Date.now();
-        const { code, stderr } = await command('brigade', ['load', clean], { stdin: readFileSync(wire) });
+        const { code, stderr } = await command('brigade', ['load', (await target()).url], {
+          stdin: wire.bytes,
+        });
         assert.equal(code, 0, stderr);
         const cleanMs = Date.now() - startedMs;
-        const expected = await standing(engine, clean);
         const r = random(SEED + number);
         for (let round = 0; round < rounds; round++) {
-          const target = await engine.target();
-          const history: string[] = [];
+          const broken = await target();
+          const history: string[] = [`round ${round}`];
           for (let fault = 0; fault < FAULTS_A_ROUND; fault++) {
             const ways = Object.keys(faults).filter(
-              (way) => engine.name === 'PostgreSQL' || !way.startsWith('disconnected'),
+              (way) => name !== 'DuckDB' || !way.startsWith('disconnected'),
             );
             const way = r.pick(ways);
-            const outcome = await faults[way]!(target, wire, r, cleanMs);
+            const outcome = await faults[way]!({ target: broken, wire: wire.bytes, r, cleanMs });
             history.push(`${way}: ${outcome.code}, ${outcome.stderr.trim().split('\n').at(-1)}`);
             assert.doesNotMatch(outcome.stderr, /this is a bug/, history.join('\n'));
           }
-          const whole = await command('brigade', ['load', target], { stdin: readFileSync(wire) });
-          assert.equal(whole.code, 0, `${whole.stderr}\nafter\n${history.join('\n')}`);
-          assert.deepEqual(
-            await standing(engine, target),
-            expected,
-            `round ${round}, after\n${history.join('\n')}`,
-          );
+          await resumes(broken, wire, clean, history.join('\n'));
         }
       });
     }

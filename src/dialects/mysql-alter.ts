@@ -39,16 +39,14 @@ function isRewritten({ from, to }: Widening): boolean {
   return !/^(int|bigint|decimal|date$|uuid|text|json)/.test(from);
 }
 
-// Into a column of its own, which then takes the place of the old one in one step.
-function rewrite(
-  table: string,
-  { name, from, to }: Widening,
-  { identifier, typeName, cast }: Forms,
-): string[] {
+// Into a column of its own, which then takes the place of the old one in one step. Of a load that was killed in between
+// it may be there already.
+function rewrite(table: string, { name, from, to }: Widening, forms: Forms): string[] {
+  const { identifier, typeName, cast } = forms;
   const [column, type] = [identifier(name), typeName(to)];
   const made = identifier(`_brigade_${name}`);
   return [
-    `ALTER TABLE ${table} ADD COLUMN ${made} ${type} AFTER ${column}`,
+    ...addMissing(table, { name: `_brigade_${name}`, type: to }, forms, ` AFTER ${column}`),
     `UPDATE ${table} SET ${made} = ${cast(column, from, to)}`,
     `ALTER TABLE ${table} DROP COLUMN ${column}, CHANGE COLUMN ${made} ${column} ${type}`,
   ];
@@ -81,15 +79,20 @@ function modifyToText(table: string, { name, to }: Widening, forms: Forms): stri
 }
 
 // There is no ADD COLUMN IF NOT EXISTS in MySQL.
-function addMissing(table: string, { name, type }: TableChange['add'][number], forms: Forms): string[] {
+function addMissing(
+  table: string,
+  { name, type }: TableChange['add'][number],
+  forms: Forms,
+  where = '',
+): string[] {
   const { identifier, literal, typeName } = forms;
-  const statement = literal(`ALTER TABLE ${table} ADD COLUMN ${identifier(name)} ${typeName(type)}`);
-  const there = `SELECT count(*) FROM information_schema.columns WHERE ${tableIs(table, forms)} AND column_name = ${literal(name)}`;
+  const statement = literal(`ALTER TABLE ${table} ADD COLUMN ${identifier(name)} ${typeName(type)}${where}`);
+  const there = `SELECT count(*) FROM information_schema.columns WHERE ${tableIs(table, forms)} AND column_name = ${literal(nameOf(identifier(name)))}`;
   return prepared(`CASE WHEN (${there}) = 0 THEN ${statement} ELSE 'DO 0' END`);
 }
 
 /** Runs the statement that an expression yields. */
-function prepared(expression: string): string[] {
+export function prepared(expression: string): string[] {
   return [
     `SET @brigade_sql = ${expression}`,
     'PREPARE brigade FROM @brigade_sql',

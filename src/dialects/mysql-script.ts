@@ -7,6 +7,7 @@
 
 import { mismatch } from '../errors.ts';
 import { mysql } from './mysql.ts';
+import { prepared } from './mysql-alter.ts';
 import { insertStatements } from './mysql-rows.ts';
 import { knownTables, type Script, type ScriptOptions } from './script.ts';
 
@@ -21,7 +22,10 @@ export function mysqlScript({ write, targetSchema }: ScriptOptions): Script {
         if (said.has(sql)) return;
         said.add(sql);
       }
-      write(`${sql};\n`);
+      // At the end of a script that was cut off the client runs what there is, and half of an ALTER TABLE may well be
+      // another one. Half of a text is none.
+      const statements = sql.startsWith('ALTER ') ? prepared(mysql.literal(sql)) : [sql];
+      for (const statement of statements) write(`${statement};\n`);
     },
     rows: async () => undefined,
     async fill(fill, run) {

@@ -80,11 +80,18 @@ export function connectPostgres(
       const text = copyLines(fill, run);
       session.client(to);
       const current = copying?.to === to ? copying : await startCopy(to, fill);
+      const { stream } = current;
       await new Promise<void>((resolve, reject) => {
         const failed = (error: unknown) =>
           reject(copyFailure(session.translated(current.failure ?? error, to), current.fill));
-        if (current.failure !== undefined) failed(current.failure);
-        else current.stream.write(text, (error) => (error ? failed(error) : resolve()));
+        if (current.failure !== undefined) return failed(current.failure);
+        // Of a connection that ends meanwhile the write itself never hears.
+        stream.once('error', failed);
+        stream.write(text, (error) => {
+          stream.off('error', failed);
+          if (error) failed(error);
+          else resolve();
+        });
       });
     },
     fillFiles: (_fill, files) =>

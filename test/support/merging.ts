@@ -13,6 +13,7 @@ import { UserError } from '../../src/errors.ts';
 import { quietContext } from '../../src/stage.ts';
 import { runOfBytes, runOfRows } from '../../src/wire/run.ts';
 import type { Chunk, Column, Row, TableLine, TypeName } from '../../src/wire/types.ts';
+import { shell } from './cli.ts';
 import { mariadbQuery, mariadbServer, runMariadb } from './mariadb.ts';
 import { postgresServer, query } from './postgres.ts';
 import { scratch } from './scratch.ts';
@@ -203,15 +204,15 @@ export async function script(
 
 export const hasPsql = spawnSync('psql', ['--version']).status === 0;
 
+/** Runs a script, or the beginning of one. */
+export async function runPsql(url: string, text: string): Promise<{ code: number; stderr: string }> {
+  const { code, stdout, stderr } = await shell('psql -X "$TARGET"', { stdin: text, env: { TARGET: url } });
+  return { code, stderr: stderr + stdout };
+}
+
 /** Runs a script as the engine's own client would: psql, or, for want of a duckdb command, its statements. */
 export async function runScript(target: TestTarget, text: string): Promise<{ code: number; stderr: string }> {
-  if (target.name === 'postgres') {
-    const { status, stderr, stdout } = spawnSync('psql', ['-X', target.url], {
-      input: text,
-      encoding: 'utf8',
-    });
-    return { code: status ?? 1, stderr: stderr + stdout };
-  }
+  if (target.name === 'postgres') return runPsql(target.url, text);
   if (target.name === 'mysql' || target.name === 'sqlite') {
     const { code, stdout, stderr } =
       target.name === 'mysql'

@@ -1,0 +1,91 @@
+/** All that stands in a target: columns with their types, rows, the ledger. What two ways of loading must agree on. */
+
+import { openDuckDB } from '../../src/duckdb.ts';
+import type { TestTarget } from './merging.ts';
+
+/** Per table and view its columns with their types, and its rows in order. Our own tables without times, if filled. */
+export type Standing = Readonly<
+  Record<string, { readonly columns: readonly string[]; readonly rows: readonly string[] }>
+>;
+
+interface Form {
+  /** Yields table, column, type. */
+  readonly columns: string;
+  readonly text: string;
+  readonly quote: (name: string) => string;
+}
+
+const doubled = (name: string) => `"${name.replaceAll('"', '""')}"`;
+
+const FORMS: Readonly<Record<TestTarget['name'], Form>> = {
+  postgres: {
+    columns: `SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relkind IN ('r', 'p', 'v') AND a.attnum > 0 AND NOT a.attisdropped`,
+    text: 'text',
+    quote: doubled,
+  },
+  duckdb: {
+    columns: `SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE database_name = current_database() AND NOT internal`,
+    text: 'VARCHAR',
+    quote: doubled,
+  },
+  mysql: {
+    columns: `SELECT table_name, column_name, concat_ws(' ', column_type, character_set_name, collation_name, column_comment, column_key) FROM information_schema.columns WHERE table_schema = DATABASE()`,
+    text: 'CHAR CHARACTER SET utf8mb4',
+    quote: (name) => `\`${name.replaceAll('`', '``')}\``,
+  },
+  sqlite: {
+    columns: `SELECT m.name AS t, p.name AS c, p.type AS y FROM sqlite_master m, pragma_table_info(m.name) p WHERE m.type IN ('table', 'view')`,
+    text: 'TEXT',
+    quote: doubled,
+  },
+};
+
+const TIMES = new Set(['applied_at', 'deleted_at']);
+const isOwn = (table: string) => table.toLowerCase().startsWith('brigade_');
+
+export async function standing(target: TestTarget): Promise<Standing> {
+  if (target.name !== 'duckdb') return look(FORMS[target.name], (sql) => target.select(sql));
+  // Opened once for both queries.
+  const database = await openDuckDB(target.url);
+  try {
+    return await look(FORMS.duckdb, async (sql) => {
+      const found = await database.rows(`SELECT COLUMNS(*)::VARCHAR FROM (${sql})`);
+      return found.map((row) => Object.values(row) as (string | null)[]);
+    });
+  } finally {
+    database.close();
+  }
+}
+
+async function look(form: Form, select: TestTarget['select']): Promise<Standing> {
+  const tables = new Map<string, { name: string; type: string }[]>();
+  for (const [table, name, type] of (await select(form.columns)) as [string, string, string][]) {
+    if (isOwn(table) && TIMES.has(name)) continue;
+    tables.set(table, [...(tables.get(table) ?? []), { name, type }]);
+  }
+  if (tables.size === 0) return {};
+  const width = Math.max(...[...tables.values()].map((columns) => columns.length));
+  const rows = new Map<string, string[]>();
+  const parts = [...tables].map(([table, columns]) => {
+    columns.sort((a, b) => (a.name < b.name ? -1 : 1));
+    const values = columns.map(({ name }) => `CAST(${form.quote(name)} AS ${form.text})`);
+    while (values.length < width) values.push('NULL');
+    const named = [`'${table}'`, ...values].map((value, i) => `${value} AS c${i}`);
+    return `SELECT ${named.join(', ')} FROM ${form.quote(table)}`;
+  });
+  for (const [table, ...values] of await select(parts.join(' UNION ALL ')))
+    rows.set(table!, [
+      ...(rows.get(table!) ?? []),
+      JSON.stringify(values.slice(0, tables.get(table!)!.length)),
+    ]);
+  const entries = [...tables].map(([table, columns]) => [
+    table,
+    { columns: columns.map(({ name, type }) => `${name} ${type}`), rows: (rows.get(table) ?? []).sort() },
+  ]);
+  const found = Object.fromEntries(entries) as Standing;
+  return Object.fromEntries(
+    Object.entries(found)
+      .filter(([table, { rows: own }]) => !isOwn(table) || own.length > 0)
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
+}

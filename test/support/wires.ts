@@ -1,0 +1,160 @@
+/** The wires of the sample drops, for tests that break them off. */
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { commands } from '../../src/commands/index.ts';
+import { type Delivery, DROPS, type FeedName } from '../../src/demo/deliver.ts';
+import { type PipelineContext, readStep, startPipeline } from '../../src/shell/pipeline.ts';
+import { quietContext } from '../../src/stage.ts';
+import { readWire } from '../../src/wire/read.ts';
+import type { Chunk } from '../../src/wire/types.ts';
+import { writeWire } from '../../src/wire/write.ts';
+import { groups, rows, stream, table } from './merging.ts';
+import { drop } from './scratch.ts';
+
+export interface WireText {
+  readonly bytes: Buffer;
+  /** Where each line begins, and where the last one ends. */
+  readonly lines: readonly number[];
+}
+
+/** What the pipeline up to `dedupe` says of both deliveries of a feed. `listing`: more flags of `ls-groups`. */
+export async function wireOf(feed: FeedName, listing: readonly string[] = []): Promise<WireText> {
+  // A run replaces the ones before it, so that only the newest would be listed.
+  if (feed !== 'exports' || listing.length > 0)
+    return wireText(await say(feed, ['first', 'second'], listing));
+  const first = await say(feed, ['first'], []);
+  const second = await say(feed, ['first', 'second'], ['--after', lastGroup(first)]);
+  return joined(first, second);
+}
+
+// Two groups, of the tables that matter most.
+const LISTINGS: Record<FeedName, readonly string[]> = {
+  zenoti: ['--scope', 'POD1', '--until', '10'],
+  contentsquare: ['--until', '1000'],
+  stitch: ['--scope', 'salesforce-prod/contacts', '--until', '1768359600000'],
+  exports: [],
+};
+
+/** A small part of that, for tests that try every line or every statement. */
+export const smallWire = (feed: FeedName): Promise<WireText> => wireOf(feed, LISTINGS[feed]);
+
+/** Two groups, between which columns come, and change their types in every way that engines go about it differently. */
+export async function driftWire(): Promise<WireText> {
+  const known = { key: ['id'], merge: 'upsert' } as const;
+  const before = table('d', 'id int, x double, n int, s int', known);
+  const later = table('d', 'id int, x text, n bigint, s text, more decimal(10,2), at timestamptz', known);
+  const chunks = stream(
+    groups(
+      [rows(before, { id: 1, x: 1.5, n: 1, s: 7 }, { id: 2, x: -2.5, n: 2, s: 8 })],
+      [rows(later, { id: 2, x: 'none', n: '5000000000', s: 'x', more: '1.10', at: '2026-01-01T00:00:00Z' })],
+    ),
+  );
+  let text = '';
+  for await (const piece of writeWire(chunks)) text += Buffer.from(piece).toString('utf8');
+  return wireText(text);
+}
+
+export function wireText(text: string): WireText {
+  const bytes = Buffer.from(text);
+  const lines = [0];
+  for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) lines.push(at + 1);
+  return { bytes, lines };
+}
+
+/** The chunks of a wire, as a command reads them. */
+export function chunksOf(bytes: Uint8Array): AsyncIterable<Chunk> {
+  return readWire(
+    (async function* () {
+      yield bytes;
+    })(),
+  );
+}
+
+/** The stream up to and with its n-th group, whole. */
+export function prefixOf({ bytes }: WireText, groups: number): Buffer {
+  const kept: string[] = [];
+  let committed = 0;
+  for (const line of bytes.toString('utf8').split('\n')) {
+    if (committed === groups) break;
+    kept.push(line);
+    if (line.startsWith('{"$":"commit"')) committed++;
+  }
+  return Buffer.from(`${[...kept, JSON.stringify({ $: 'end', groups: committed })].join('\n')}\n`);
+}
+
+/** The stream without its first n groups. */
+export function suffixOf({ bytes }: WireText, groups: number): Buffer {
+  let begun = 0;
+  let isInGroup = false;
+  const kept = bytes
+    .toString('utf8')
+    .split('\n')
+    .filter((line) => {
+      if (line.startsWith('{"$":"group"')) {
+        begun++;
+        isInGroup = true;
+      }
+      const isKept = !isInGroup || begun > groups;
+      if (line.startsWith('{"$":"commit"')) isInGroup = false;
+      return isKept;
+    });
+  const end = kept.findLastIndex((line) => line.startsWith('{"$":"end"'));
+  kept[end] = JSON.stringify({ $: 'end', groups: begun - groups });
+  return Buffer.from(kept.join('\n'));
+}
+
+export const groupsOf = ({ bytes }: WireText): number =>
+  bytes.toString('utf8').match(/^\{"\$":"commit"/gm)?.length ?? 0;
+
+function joined(first: string, second: string): WireText {
+  const isSaid = (line: string) => line !== '' && !line.startsWith('{"$":"end"');
+  const head = first.split('\n').filter(isSaid);
+  const tail = second.split('\n').filter((line) => isSaid(line) && !line.startsWith('{"$":"feed"'));
+  const text = [...head, ...tail].join('\n');
+  const groups = text.match(/^\{"\$":"commit"/gm)?.length;
+  return wireText(`${text}\n${JSON.stringify({ $: 'end', groups })}\n`);
+}
+
+function lastGroup(text: string): string {
+  const line = text.split('\n').findLast((each) => each.startsWith('{"$":"commit"'));
+  return (JSON.parse(line!) as { group: string }).group;
+}
+
+const folders = new Map<string, string>();
+
+// One folder for all listings of a drop, since URIs and entity tags are kept.
+function folderOf(feed: FeedName, deliveries: readonly Delivery[]): string {
+  const id = `${feed} ${deliveries}`;
+  const folder = folders.get(id) ?? drop(feed, ...deliveries);
+  folders.set(id, folder);
+  return folder;
+}
+
+async function say(
+  feed: FeedName,
+  deliveries: readonly Delivery[],
+  listing: readonly string[],
+): Promise<string> {
+  const known = join(DROPS, feed, 'catalog.json');
+  const catalog = existsSync(known) ? ['--catalog', known] : [];
+  const words = [
+    ['ls-groups', folderOf(feed, deliveries), '--feed', feed, '--name', feed, '--settle', '0', ...listing],
+    ['read-manifest', ...catalog],
+    ['decode'],
+    ['flatten'],
+    ['dedupe'],
+  ];
+  const steps = await Promise.all(words.map((each) => readStep(each, commands)));
+  const context: PipelineContext = {
+    ...quietContext(),
+    stdinIsTerminal: false,
+    warnAs: () => {},
+    registry: commands,
+  };
+  const outcome = await startPipeline(steps, context);
+  if (outcome.kind !== 'wire') throw new Error(`expected a wire, found ${outcome.kind}`);
+  let text = '';
+  for await (const piece of writeWire(outcome.chunks)) text += Buffer.from(piece).toString('utf8');
+  return text;
+}
