@@ -950,6 +950,17 @@ for (const name of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
   });
 }
 
+test('DuckDB loads a table of thousands of columns', async () => {
+  const target = await targets.duckdb();
+  const names = Array.from({ length: 5000 }, (_, i) => `c${i}`);
+  const line = table('wide', names.join(', '), { merge: 'append' });
+  const row = Object.fromEntries(names.map((each, i) => [each, `text ${i}`]));
+  await loadInto(target, stream(groups([rows(line, row, row)])));
+  assert.deepEqual(await target.select('SELECT count(*), min(c0), max(c4999) FROM wide'), [
+    ['2', 'text 0', 'text 4999'],
+  ]);
+});
+
 describe('files that nobody decoded', () => {
   const folder = scratch('files');
   const put = (name: string, text: string) => {

@@ -578,7 +578,10 @@ test('a level that no column can have is refused, not counted', async () => {
   bytes[at + 6] = 3;
   const path = nextPath();
   writeFileSync(path, bytes);
-  assert.match((await failure(path)).message, /column i: expected a level for each value of the page, found /);
+  assert.match(
+    (await failure(path)).message,
+    /column i: expected a level for each value of the page, found /,
+  );
 });
 
 test('fewer rows than the footer says are an error', async () => {

@@ -6,6 +6,7 @@ import { duckdb } from '../dialects/duckdb.ts';
 import { insertFiles, insertSpooled } from '../dialects/duckdb-read.ts';
 import { type DuckDB, duckdbMessage, openDuckDB } from '../duckdb.ts';
 import { messageOf, mismatch, TemporaryError, UserError } from '../errors.ts';
+import type { Fill } from '../merge/engine.ts';
 import type { Row } from '../wire/types.ts';
 import type { Connection } from './connection.ts';
 import { flagsByColumns } from './settled-flags.ts';
@@ -16,7 +17,11 @@ const SPOOL_BYTES = 64 * 2 ** 20;
 
 // Enough for the joins and sorts of a group of any size, which spill beyond it; without it DuckDB takes four fifths of
 // the machine: https://duckdb.org/docs/stable/configuration/pragmas#memory-limit
-const MEMORY_LIMIT = '512MB';
+const MEMORY_MB = 512;
+// DuckDB works in vectors of 2,048 rows, several to a column at once, however few rows there are: 5,000 columns need more
+// than that. Measured: https://duckdb.org/docs/stable/internals/vector
+const NARROW_COLUMNS = 1000;
+const MB_PER_COLUMN = 0.125;
 
 /** Where a database being written spills: in a directory of its own beside it, readable by its owner only. */
 const spillOf = (path: string) => `${path}.brigade-spill`;
@@ -30,7 +35,7 @@ async function openDuckDBFile(path: string, readOnly = false): Promise<DuckDB> {
     const database = await openDuckDB(path, {
       threads: availableParallelism(),
       readOnly,
-      memoryLimit: MEMORY_LIMIT,
+      memoryLimit: `${MEMORY_MB}MB`,
       ...(readOnly ? {} : { temporaryDirectory: spillOf(path) }),
     });
     // The database is ours alone from here on, so what lies there was left by a process that was killed.
@@ -59,6 +64,7 @@ export function connectDuckDB(
   }: { readonly schema: string | undefined; readonly readOnly?: boolean },
 ): Connection {
   let database: DuckDB | undefined;
+  let widest = NARROW_COLUMNS;
   const spool = createSpool();
 
   async function execute<T>(sql: string, how: (db: DuckDB) => Promise<T>): Promise<T> {
@@ -76,7 +82,15 @@ export function connectDuckDB(
   };
   const rows = (sql: string) => execute(sql, async (db) => (await db.rows(sql)) as unknown as readonly Row[]);
 
+  // What a table of so many columns needs.
+  async function makeRoom({ columns }: Fill): Promise<void> {
+    if (columns.length <= widest) return;
+    widest = columns.length;
+    await run(`SET memory_limit = '${MEMORY_MB + Math.ceil((widest - NARROW_COLUMNS) * MB_PER_COLUMN)}MB'`);
+  }
+
   async function load(segment: Segment): Promise<void> {
+    await makeRoom(segment.fill);
     await run(insertSpooled(segment.fill, segment.path, segment.longest));
     spool.discard(segment);
   }
@@ -105,6 +119,7 @@ export function connectDuckDB(
           );
         return fileURLToPath(uri);
       });
+      await makeRoom(fill);
       await run(insertFiles(fill, files, paths, csv));
     },
     async settle() {
