@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { avro } from '../src/formats/avro.ts';
 import type { Column } from '../src/wire/types.ts';
-import { avroFile, decodeAvro, pieces, rowsOf, SYNC, typeOf, varint } from './support/avro.ts';
+import { avroFile, decodeAvro, hasBzip2, pieces, rowsOf, SYNC, typeOf, varint } from './support/avro.ts';
 
 const record = (fields: Record<string, unknown>) => ({
   type: 'record',
@@ -282,6 +282,42 @@ test('a file that ends early is an error naming block and offset, except between
           message: /^x\.avro (header|block \d+) \(offset \d+\).*: expected .*, found the end of the file$/,
         });
     }
+  }
+});
+
+test('blocks compressed by bzip2 decode; a damaged and a cut one are errors naming block and offset', {
+  skip: !hasBzip2 && 'no bzip2 here',
+}, async () => {
+  const type = typeOf(everything);
+  const blocks = blocksOf(
+    someRows.map((row) => type.toBuffer(row)),
+    3,
+  );
+  const plain = await decodeAvro([avroFile({ schema: everything, codec: 'null', blocks })]);
+  const file = avroFile({ schema: everything, codec: 'bzip2', blocks });
+  for (const pieceBytes of [1, 7, file.length]) {
+    const decoded = await decodeAvro(pieces(file, pieceBytes));
+    assert.equal(decoded.text, plain.text);
+    assert.equal(decoded.count, someRows.length);
+  }
+  // In the content of the last block, and in the checksum at its end.
+  for (const at of [file.length - 40, file.length - 19]) {
+    const damaged = Buffer.from(file);
+    damaged[at]! ^= 16;
+    await assert.rejects(decodeAvro([damaged]), {
+      name: 'UserError',
+      message: /^x\.avro block \d+ \(offset \d+\): expected .*bzip2/,
+    });
+  }
+  const ends = blocks.map(
+    (_, i) => avroFile({ schema: everything, codec: 'bzip2', blocks: blocks.slice(0, i) }).length,
+  );
+  for (let at = 0; at < file.length; at += 13) {
+    if (ends.includes(at)) continue;
+    await assert.rejects(decodeAvro([file.subarray(0, at)]), {
+      name: 'UserError',
+      message: /, found the end of the file$/,
+    });
   }
 });
 

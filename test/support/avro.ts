@@ -2,6 +2,7 @@
 
 /** Writes Avro files by hand around rows that avsc has encoded, and decodes files in memory. */
 
+import { execFileSync, spawnSync } from 'node:child_process';
 import { crc32, deflateRawSync } from 'node:zlib';
 import avsc from 'avsc';
 import { compress as snappy } from 'snappyjs';
@@ -36,6 +37,9 @@ export interface AvroParts {
   readonly codec: string;
   readonly blocks: readonly { readonly count: number; readonly data: Buffer }[];
 }
+
+/** Without the command `bzip2` there are no blocks of that codec to be written. */
+export const hasBzip2 = spawnSync('bzip2', ['--version'], { input: '' }).error === undefined;
 
 /** The marker behind each block. */
 export const SYNC = Buffer.from('00ff0102030405060708090a0b0c0d0e', 'hex');
@@ -76,6 +80,7 @@ function compressBlock(codec: string, data: Buffer): Buffer {
     return Buffer.concat([snappy(data), sum]);
   }
   if (codec === 'zstandard') return zstdStored(data);
+  if (codec === 'bzip2') return execFileSync('bzip2', ['-c'], { input: data });
   return data;
 }
 
