@@ -25,7 +25,7 @@ export function underCatalog(catalog: Catalog): Stage {
 /** The same rows under another line of their table. */
 export function runUnder(table: TableLine, run: Run): Run {
   if (table === run.table) return run;
-  return { table, count: run.count, ndjson: () => run.ndjson(), objects: () => run.objects() };
+  return { ...run, table };
 }
 
 /** The types that catalog and feed give columns whatever the file says, and names in the spelling of the columns. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { FormatOptions } from '../src/formats/format.ts';
+import { formats } from '../src/formats/index.ts';
 import { jsonl } from '../src/formats/jsonl.ts';
 import { inexactType, isExactNumber } from '../src/wire/exact.ts';
 import type { Column, Row } from '../src/wire/types.ts';
@@ -468,6 +469,6 @@ test('data used as names is refused before it fills the memory', async () => {
 });
 
 test('a brace at the beginning tells a JSONL file', () => {
-  for (const head of ['{', ' \n{"a"', '\ufeff{']) assert.equal(jsonl.detect(Buffer.from(head)), true);
-  for (const head of ['', 'a,b', '[{']) assert.equal(jsonl.detect(Buffer.from(head)), false);
+  for (const head of ['{', ' \n{"a"', '\ufeff{']) assert.equal(formats.jsonl.detect(Buffer.from(head)), true);
+  for (const head of ['', 'a,b', '[{']) assert.equal(formats.jsonl.detect(Buffer.from(head)), false);
 });

@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { type DuckDB, openDuckDB, quoteName, quoteText } from '../src/duckdb.ts';
 import { UserError } from '../src/errors.ts';
 import type { FormatInput } from '../src/formats/format.ts';
+import { formats } from '../src/formats/index.ts';
 import { parquet } from '../src/formats/parquet.ts';
 import { duckdbRows } from '../src/formats/parquet-duckdb.ts';
 import { readMetadata } from '../src/formats/parquet-metadata.ts';
@@ -668,11 +669,11 @@ test('an aborted signal ends it, and a reader that leaves early gets no more', a
 
 test('the beginning of a Parquet file is told from text', () => {
   const bytes = (text: string) => Buffer.from(text, 'latin1');
-  assert.ok(parquet.detect(bytes('PAR1\x15\x04')));
-  assert.ok(parquet.detect(bytes('PARE\x15\x04')));
-  assert.ok(!parquet.detect(bytes('PAR1,PAR2\n')));
-  assert.ok(!parquet.detect(bytes('PAR1\n')));
-  assert.ok(!parquet.detect(bytes('PAR')));
+  assert.ok(formats.parquet.detect(bytes('PAR1\x15\x04')));
+  assert.ok(formats.parquet.detect(bytes('PARE\x15\x04')));
+  assert.ok(!formats.parquet.detect(bytes('PAR1,PAR2\n')));
+  assert.ok(!formats.parquet.detect(bytes('PAR1\n')));
+  assert.ok(!formats.parquet.detect(bytes('PAR')));
 });
 
 test('no temporary file is left, and those there were could be read by their owner only', async () => {

@@ -162,6 +162,23 @@ test('an entry of a listing can be read and looked up by its URI, whatever its k
   }
 });
 
+test('pieces of a file are kept for good, unless fleeting ones were asked for: those until the next', async () => {
+  const path = join(scratch(), 'long.bin');
+  const content = Buffer.from(Uint32Array.from({ length: 700_000 }, (_, at) => at).buffer);
+  writeFileSync(path, content);
+  const kept: Uint8Array[] = [];
+  for await (const piece of openFileStore().read(path)) kept.push(piece);
+  assert.ok(Buffer.concat(kept).equals(content));
+  const copies: Uint8Array[] = [];
+  const memory = new Set<ArrayBufferLike>();
+  for await (const piece of openFileStore().read(path, { fleeting: true, start: 5 })) {
+    copies.push(Buffer.from(piece));
+    memory.add(piece.buffer);
+  }
+  assert.ok(Buffer.concat(copies).equals(content.subarray(5)));
+  assert.equal(memory.size, 2);
+});
+
 test('a range that begins at or after the end is empty', async () => {
   const uri = `${S3_ROOT}a-b`;
   assert.equal(await text(s3.read(uri, { start: 11 })), '');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { readWire } from '../src/wire/read.ts';
-import { runOfBytes, runOfRows } from '../src/wire/run.ts';
+import { runOfBytes, runOfCopy, runOfRows } from '../src/wire/run.ts';
 import { type Chunk, isControl, type Row, type TableLine } from '../src/wire/types.ts';
 import { writeWire } from '../src/wire/write.ts';
 
@@ -241,6 +241,31 @@ describe('writing the wire', () => {
       for await (const piece of writeWire(failing())) text += Buffer.from(piece).toString();
     }, /no further/);
     assert.equal(text, '{"$":"table","table":"t"}\n');
+  });
+
+  test('takes the memory of written runs again, but never that of a piece that may still be on its way', async () => {
+    const line = (at: number) => `{"id":${at}}\n`.repeat(10_000);
+    async function* runs(): AsyncIterable<Chunk> {
+      for (let at = 0; at < 20; at++)
+        yield runOfCopy({ $: 'table', table: 't' }, Buffer.from(line(at)), 10_000);
+    }
+    const memory = new Set<ArrayBufferLike>();
+    let before: Uint8Array = Buffer.from('{"$":"table","table":"t"}\n');
+    let at = -1;
+    for await (const piece of writeWire(runs(), { release: true })) {
+      const expected = at < 1 ? undefined : line(at - 1);
+      // The one before is still whole, though the next has been made.
+      if (expected !== undefined) assert.ok(Buffer.from(before).equals(Buffer.from(expected)));
+      memory.add(piece.buffer);
+      before = piece;
+      at++;
+    }
+    assert.equal(at, 20);
+    assert.ok(memory.size <= 5, `${memory.size} pieces of memory`);
+
+    const kept: Uint8Array[] = [];
+    for await (const piece of writeWire(runs(), { bare: true })) kept.push(piece);
+    assert.ok(kept.every((piece, index) => Buffer.from(piece).equals(Buffer.from(line(index)))));
   });
 
   test('round trips any rows, whatever their names and values, in any pieces', async () => {

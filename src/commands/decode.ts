@@ -1,9 +1,9 @@
 import { UsageError } from '../errors.ts';
 import { codecNames, codecOfMagic } from '../formats/codecs/index.ts';
+import { isZip } from '../formats/codecs/magic.ts';
 import type { FormatOptions } from '../formats/format.ts';
 import { type FormatName, formatNames, formatOfMagic, formatOfText } from '../formats/index.ts';
 import { type DataFile, openFiles, pathOf, stemOf } from '../formats/read-file.ts';
-import { isZip } from '../formats/zip.ts';
 import type { Context, Stage } from '../stage.ts';
 import { openStore, storeFlags } from '../stores/index.ts';
 import type { Store } from '../stores/store.ts';

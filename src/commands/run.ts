@@ -42,5 +42,8 @@ async function* runPipeline(
   for (const words of pipeline) steps.push(await readStep(words, shell.registry));
   const outcome = await startPipeline(steps, shell);
   if (outcome.kind === 'done') await outcome.done;
-  else yield* outcome.kind === 'wire' ? writeWire(outcome.chunks, { bare: outcome.bare }) : outcome.bytes;
+  else
+    yield* outcome.kind === 'wire'
+      ? writeWire(outcome.chunks, { bare: outcome.bare, release: true })
+      : outcome.bytes;
 }

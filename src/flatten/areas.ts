@@ -1,12 +1,13 @@
 import type { FlattenKernel } from '../kernels/flatten.ts';
-import { RUN_BYTES } from '../wire/types.ts';
 import { type Program, programOf, TABLE } from './program.ts';
 import type { Shape } from './shape.ts';
 
+/** Bytes of one table's rows that make a run: fewer than elsewhere, for there may be many tables at once. */
+export const FULL_BYTES = 128 * 1024;
 /** Bytes that the areas of all tables take together, unless there are very many tables or large records. */
-const TOTAL_BYTES = 8 * RUN_BYTES;
+const TOTAL_BYTES = 8 * FULL_BYTES;
 /** Room behind a whole run, so that few records meet the end of their area. */
-const SLACK_BYTES = RUN_BYTES / 8;
+const SLACK_BYTES = FULL_BYTES / 8;
 const LEAST_BYTES = 4096;
 
 /** What the kernel has written of a table. */
@@ -48,7 +49,7 @@ export function areasOf(kernel: FlattenKernel, shape: Shape): Areas {
   };
   const areaBytes = (table: Shape): number => {
     const share = Math.max(LEAST_BYTES, Math.floor(TOTAL_BYTES / program.tables.length));
-    return grown.get(table) ?? aligned(Math.min(RUN_BYTES + SLACK_BYTES, share));
+    return grown.get(table) ?? aligned(Math.min(FULL_BYTES + SLACK_BYTES, share));
   };
 
   function place(): void {
@@ -67,7 +68,7 @@ export function areasOf(kernel: FlattenKernel, shape: Shape): Areas {
       area += size;
       set(table, [TABLE.limit], area);
     }
-    functions.configure(...places, scratch, scratchBytes, RUN_BYTES);
+    functions.configure(...places, scratch, scratchBytes, FULL_BYTES);
     for (const entry of entries) functions.addEntry(entry);
   }
 

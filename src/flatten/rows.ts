@@ -6,14 +6,14 @@ import { EACH_NAME_ONCE, jsonProblem } from '../formats/json-problem.ts';
 import { FLATTEN_STATUS, type FlattenKernel } from '../kernels/flatten.ts';
 import { isLineage } from '../wire/lineage.ts';
 import { parseRow, runOfBytes } from '../wire/run.ts';
-import { RUN_BYTES, type Run, type TableLine } from '../wire/types.ts';
-import { areasOf } from './areas.ts';
+import type { Run, TableLine } from '../wire/types.ts';
+import { areasOf, FULL_BYTES } from './areas.ts';
 import { flattenInto } from './row.ts';
 import { allTables, type Shape } from './shape.ts';
 import { withoutNulls } from './withdrawn.ts';
 
 /** Bytes that rows of all tables together may take before the largest leaves, besides those in the areas. */
-const HELD_BYTES = 8 * RUN_BYTES;
+const HELD_BYTES = 8 * FULL_BYTES;
 /** Bytes of rows that the kernel gets at a time, unless a row is longer. */
 const INPUT_BYTES = 128 * 1024;
 /** How many rows ahead are looked at when row after row has something new. */
@@ -94,7 +94,7 @@ export function flatRows(kernel: FlattenKernel, shape: Shape, options: FlatRowsO
   }
 
   function* makeRoom(): Iterable<Run> {
-    for (const [table, { bytes }] of held) if (bytes >= RUN_BYTES) yield release(table);
+    for (const [table, { bytes }] of held) if (bytes >= FULL_BYTES) yield release(table);
     while (heldBytes > HELD_BYTES) {
       const [table] = [...held].reduce((a, b) => (b[1].bytes > a[1].bytes ? b : a));
       yield release(table);
@@ -159,7 +159,7 @@ export function flatRows(kernel: FlattenKernel, shape: Shape, options: FlatRowsO
           if (!learnt) ahead = 1;
           return;
         case FLATTEN_STATUS.enough:
-          for (const index of areas.program.tables.keys()) if (areas.size(index) >= RUN_BYTES) take(index);
+          for (const index of areas.program.tables.keys()) if (areas.size(index) >= FULL_BYTES) take(index);
           break;
         case FLATTEN_STATUS.full: {
           const table = areas.program.indexOf(functions.getTable());

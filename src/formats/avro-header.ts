@@ -14,15 +14,11 @@ const MAGIC = Buffer.from('Obj\x01', 'latin1');
 /** The schema of a table with thousands of documented columns is below a megabyte. */
 const MAX_METADATA = 64 * 2 ** 20;
 
-export function isAvro(head: Uint8Array): boolean {
-  return head.length >= 4 && MAGIC.equals(head.subarray(0, 4));
-}
-
 /** Reads the header and not a byte more than it needs. Throws `UserError`. */
 export async function readAvroHeader(source: ByteSource, name: string): Promise<AvroHeader> {
   const place = (): string => `${name} header (offset ${source.offset})`;
   const magic = await takeAll(source, 4, place, 'an Avro file');
-  if (!isAvro(magic))
+  if (!MAGIC.equals(magic))
     throw mismatch(`${name} header`, 'an Avro file ("Obj" 0x01)', `0x${Buffer.from(magic).toString('hex')}`);
   const entries = new Map<string, Uint8Array>();
   const limit = source.offset + MAX_METADATA;

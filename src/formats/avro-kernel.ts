@@ -39,7 +39,7 @@ export interface AvroKernel {
   rows(): number;
   /** Bytes written and not taken. */
   written(): number;
-  /** The lines written, which the caller owns. */
+  /** The lines written, until the next call of any function. */
   take(): Uint8Array;
 }
 
@@ -195,8 +195,7 @@ export function openAvroKernel(row: AvroRecord): AvroKernel {
     rows: () => functions.rows(),
     written: () => outputAt - output,
     take: () => {
-      const taken = Buffer.allocUnsafeSlow(outputAt - output);
-      bytes.copy(taken, 0, output, outputAt);
+      const taken = bytes.subarray(output, outputAt);
       outputAt = output;
       return taken;
     },

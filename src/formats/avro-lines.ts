@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { mismatch, type UserError } from '../errors.ts';
-import { runOfBytes } from '../wire/run.ts';
+import { runOfBytes, runOfCopy } from '../wire/run.ts';
 import type { Chunk, RejectLine, Run, TableLine } from '../wire/types.ts';
 import type { AvroKernel, AvroProblem, AvroStep } from './avro-kernel.ts';
 import type { FormatInput } from './format.ts';
@@ -45,10 +45,10 @@ export function lineCollector(kernel: AvroKernel, table: TableLine, input: Forma
     firstRow += rows;
     rows = 0;
     if (isUtf8(bytes)) {
-      yield runOfBytes(table, bytes, count);
+      yield runOfCopy(table, bytes, count);
       return;
     }
-    yield* lineByLine(bytes, first, at);
+    yield* lineByLine(Buffer.from(bytes), first, at);
   }
 
   /** Rows of which at least one holds a text that is no UTF-8. */

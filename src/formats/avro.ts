@@ -2,12 +2,12 @@ import { crc32 } from 'node:zlib';
 import { messageOf, mismatch, type UserError } from '../errors.ts';
 import type { Chunk, TableLine } from '../wire/types.ts';
 import { avroColumns, declaredTypes, rowRecord } from './avro-columns.ts';
-import { type AvroHeader, isAvro, readAvroHeader, takeLong } from './avro-header.ts';
+import { type AvroHeader, readAvroHeader, takeLong } from './avro-header.ts';
 import { type AvroKernel, type AvroStep, MAX_ROW_BYTES, openAvroKernel } from './avro-kernel.ts';
 import { type LineCollector, lineCollector, type Position } from './avro-lines.ts';
 import { type ByteSource, byteSource, takeAll } from './byte-source.ts';
 import { blockCodecs } from './codecs/blocks.ts';
-import type { Format, FormatInput } from './format.ts';
+import type { FormatCode, FormatInput } from './format.ts';
 
 /** The most bytes a block may have when decompressed; each is held whole unless it is stored as it is. */
 const MAX_BLOCK_BYTES = 512 * 2 ** 20;
@@ -25,10 +25,7 @@ const WINDOW_BYTES = 256 * 1024;
  * number as long as a double holds it exactly. A file whose schema is no record gives rows with the column `value`.
  * Rows leave in the file's order. Memory: a window of 256 KiB over stored blocks, a whole block over compressed ones.
  */
-export const avro: Format = {
-  name: 'avro',
-  extensions: ['.avro'],
-  detect: isAvro,
+export const avro: FormatCode = {
   async columns(input) {
     const source = byteSource(input.bytes);
     try {
@@ -148,7 +145,7 @@ async function* compressedBlock(
   }
   const block = source.take(size);
   kernel.clear();
-  const content = codec === 'snappy' ? unsnap(kernel, block, place) : decompress(block, codec, place);
+  const content = codec === 'snappy' ? unsnap(kernel, block, place) : await decompress(block, codec, place);
   let pushed = 0;
   let step: AvroStep = { kind: 'more' };
   while (step.kind !== 'done') {
@@ -177,9 +174,9 @@ function unsnap(kernel: AvroKernel, block: Uint8Array, place: () => string): Uin
   return NOTHING;
 }
 
-function decompress(block: Uint8Array, codec: string, place: () => string): Uint8Array {
-  const decompressBlock = Object.hasOwn(blockCodecs, codec) ? blockCodecs[codec] : undefined;
-  if (decompressBlock === undefined) {
+async function decompress(block: Uint8Array, codec: string, place: () => string): Promise<Uint8Array> {
+  const load = Object.hasOwn(blockCodecs, codec) ? blockCodecs[codec] : undefined;
+  if (load === undefined) {
     throw mismatch(
       place(),
       `a codec of ${['null', 'snappy', ...Object.keys(blockCodecs)].join(', ')}`,
@@ -187,7 +184,7 @@ function decompress(block: Uint8Array, codec: string, place: () => string): Uint
     );
   }
   try {
-    return decompressBlock(block, MAX_BLOCK_BYTES);
+    return (await load())(block, MAX_BLOCK_BYTES);
   } catch (error) {
     throw mismatch(place(), `sound ${codec} data`, messageOf(error), error);
   }

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { mismatch } from '../errors.ts';
 import { FIRST_SIZES } from '../kernels/buffers.ts';
 import { CSV_STATUS, type CsvKernel } from '../kernels/csv.ts';
-import { runOfBytes } from '../wire/run.ts';
+import { runOfCopy } from '../wire/run.ts';
 import { type Chunk, type Column, RUN_BYTES, type TableLine } from '../wire/types.ts';
 import {
   type BadRecord,
@@ -222,9 +222,7 @@ export function csvReader(
   function* release(): Generator<Chunk> {
     if (heldRows === 0) return;
     const { bytes, output } = buffers;
-    const lines = Buffer.allocUnsafeSlow(heldBytes);
-    bytes.copy(lines, 0, output, output + heldBytes);
-    const run = runOfBytes(table, lines, heldRows);
+    const run = runOfCopy(table, bytes.subarray(output, output + heldBytes), heldRows);
     heldBytes = heldRows = 0;
     yield run;
   }

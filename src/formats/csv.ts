@@ -3,7 +3,7 @@ import type { Chunk, TableLine } from '../wire/types.ts';
 import { csvDialect } from './csv-dialect.ts';
 import { csvReader } from './csv-rows.ts';
 import { openText } from './encoding.ts';
-import type { Format, FormatInput } from './format.ts';
+import type { FormatCode, FormatInput } from './format.ts';
 
 /**
  * Delimited text by RFC 4180, with any one-byte delimiter and CRLF, LF or CR as line ends. Values stay the text they
@@ -11,10 +11,7 @@ import type { Format, FormatInput } from './format.ts';
  * nothing on them are skipped when there is more than one column. Memory: some hundred KiB, or a few times the
  * longest record where that is more.
  */
-export const csv: Format = {
-  name: 'csv',
-  extensions: ['.csv', '.tsv', '.psv'],
-  detect: () => false,
+export const csv: FormatCode = {
   columns: readHeader,
   decode,
 };

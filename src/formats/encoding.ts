@@ -27,7 +27,8 @@ export async function openText(
   while (head.length < 3) {
     const { done, value } = await iterator.next();
     if (done === true) break;
-    head = head.length === 0 ? value : Buffer.concat([head, value]);
+    // A copy of a piece that is not enough: it does not outlast the next one.
+    head = head.length === 0 && value.length >= 3 ? value : Buffer.concat([head, value]);
   }
   const { encoding, markBytes } = tell(head, given);
   const rest = remaining(head.subarray(markBytes), iterator);

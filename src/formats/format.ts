@@ -22,7 +22,7 @@ export interface FormatInput {
   /** What messages call the file: its URI, with `!member` for a member of a zip. */
   readonly name: string;
   readonly uri: string;
-  /** The decompressed bytes, in pieces of any size. To be consumed at most once. */
+  /** The decompressed bytes, in pieces of any size. To be consumed at most once; see `fleetingPieces`. */
   readonly bytes: AsyncIterable<Uint8Array>;
   /** A local path of the same, decompressed, bytes for formats that need random access; spools when asked. */
   path(): Promise<string>;
@@ -32,6 +32,17 @@ export interface FormatInput {
   readonly context: Context;
 }
 
+/** What a format's table entry says of it; its code is loaded when a file of it is read. */
+export interface Format extends FormatCode {
+  readonly name: string;
+  /** Endings of file names, with the dot, without the codec's. */
+  readonly extensions: readonly string[];
+  /** It is done with a piece of bytes before it asks for the next one: then their memory may be used again. */
+  readonly fleetingPieces?: boolean;
+  /** Whether a file beginning with these bytes (up to 4 KiB) can only be of this format. */
+  detect(head: Uint8Array): boolean;
+}
+
 /**
  * A way of writing records down.
  *
@@ -39,12 +50,7 @@ export interface FormatInput {
  * `reject` lines (only with `onError: 'reject'`); nothing else. It throws `UserError` as
  * `${name} line 812: expected 33 fields, found 32`, and yields nothing after that.
  */
-export interface Format {
-  readonly name: string;
-  /** Endings of file names, with the dot, without the codec's. */
-  readonly extensions: readonly string[];
-  /** Whether a file beginning with these bytes (up to 4 KiB) can only be of this format. */
-  detect(head: Uint8Array): boolean;
+export interface FormatCode {
   /** The columns a file says it has, from as few of its bytes as possible; undefined if it does not say. */
   columns?(input: FormatInput): Promise<TableLine['columns']>;
   decode(input: FormatInput): AsyncIterable<Chunk>;

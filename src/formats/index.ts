@@ -1,12 +1,51 @@
 import { UserError } from '../errors.ts';
-import { avro } from './avro.ts';
-import { csv } from './csv.ts';
-import type { Format } from './format.ts';
-import { jsonl } from './jsonl.ts';
-import { parquet } from './parquet.ts';
+import type { Format, FormatCode } from './format.ts';
 
 /** Every format, by name. */
-export const formats = { csv, jsonl, avro, parquet } as const satisfies Readonly<Record<string, Format>>;
+export const formats = {
+  csv: {
+    name: 'csv',
+    extensions: ['.csv', '.tsv', '.psv'],
+    fleetingPieces: true,
+    detect: () => false,
+    ...loaded(async () => (await import('./csv.ts')).csv),
+  },
+  jsonl: {
+    name: 'jsonl',
+    extensions: ['.jsonl', '.ndjson', '.json'],
+    fleetingPieces: true,
+    // After a byte order mark and white space.
+    detect: (head) => /^(\xef\xbb\xbf)?[ \t\r\n]*\{/.test(beginning(head, 4096)),
+    decode: loaded(async () => (await import('./jsonl.ts')).jsonl).decode,
+  },
+  avro: {
+    name: 'avro',
+    extensions: ['.avro'],
+    detect: (head) => beginning(head, 4) === 'Obj\x01',
+    ...loaded(async () => (await import('./avro.ts')).avro),
+  },
+  parquet: {
+    name: 'parquet',
+    extensions: ['.parquet', '.parq', '.pqt'],
+    // What follows the magic word is Thrift's compact protocol, which begins with no printable character.
+    detect: (head) => /^PAR[1E](?:$|[^\t\n\r -~])/.test(beginning(head, 5)),
+    ...loaded(async () => (await import('./parquet.ts')).parquet),
+  },
+} as const satisfies Readonly<Record<string, Format>>;
+
+// The code of a format, loaded when it is first needed: the first row of a file should not wait for the others'.
+function loaded(load: () => Promise<FormatCode>): Required<FormatCode> {
+  return {
+    columns: async (input) => (await load()).columns?.(input),
+    async *decode(input) {
+      yield* (await load()).decode(input);
+    },
+  };
+}
+
+function beginning(head: Uint8Array, bytes: number): string {
+  return Buffer.from(head.subarray(0, bytes)).toString('latin1');
+}
 
 export type FormatName = keyof typeof formats;
 

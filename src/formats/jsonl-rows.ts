@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { mismatch } from '../errors.ts';
 import { JSONL_STATUS, type JsonlKernel, OUTPUT_FACTOR } from '../kernels/jsonl.ts';
-import { runOfBytes } from '../wire/run.ts';
+import { runOfCopy } from '../wire/run.ts';
 import { type Chunk, type RejectLine, RUN_BYTES, type TableLine } from '../wire/types.ts';
 import {
   type BadRecord,
@@ -111,9 +111,7 @@ export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: numbe
     if (heldRows === 0) return;
     const { bytes, output } = buffers;
     table ??= { ...input.table, columns: [...known.columns] };
-    const lines = Buffer.allocUnsafeSlow(heldBytes);
-    bytes.copy(lines, 0, output, output + heldBytes);
-    const run = runOfBytes(table, lines, heldRows);
+    const run = runOfCopy(table, bytes.subarray(output, output + heldBytes), heldRows);
     heldBytes = heldRows = 0;
     yield run;
   }

@@ -1,7 +1,7 @@
 import { acquireJsonlKernel, releaseJsonlKernel } from '../kernels/jsonl.ts';
 import type { Chunk } from '../wire/types.ts';
 import { openText } from './encoding.ts';
-import type { Format, FormatInput } from './format.ts';
+import type { FormatCode, FormatInput } from './format.ts';
 import { jsonlReader } from './jsonl-rows.ts';
 
 /**
@@ -11,18 +11,7 @@ import { jsonlReader } from './jsonl-rows.ts';
  * had so far, in the order in which they came. Memory: some hundred KiB, or a few times the longest line where that
  * is more.
  */
-export const jsonl: Format = {
-  name: 'jsonl',
-  extensions: ['.jsonl', '.ndjson', '.json'],
-  detect: startsWithBrace,
-  decode,
-};
-
-// After a byte order mark and white space.
-function startsWithBrace(head: Uint8Array): boolean {
-  const text = Buffer.from(head.subarray(0, 4096)).toString('latin1');
-  return /^(\xef\xbb\xbf)?[ \t\r\n]*\{/.test(text);
-}
+export const jsonl: FormatCode = { decode };
 
 async function* decode(input: FormatInput): AsyncIterable<Chunk> {
   const { pieces, base } = await openText(input.bytes, input.options.encoding, input.name);

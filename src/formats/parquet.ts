@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { mismatch } from '../errors.ts';
 import type { Chunk, Column } from '../wire/types.ts';
-import type { Format, FormatInput } from './format.ts';
+import type { FormatCode, FormatInput } from './format.ts';
 import { duckdbColumns, duckdbRows } from './parquet-duckdb.ts';
 import { checkInt96 } from './parquet-int96.ts';
 import { type ParquetMetadata, readMetadata } from './parquet-metadata.ts';
@@ -16,11 +16,7 @@ import { checkSchema } from './parquet-schema.ts';
  * Columns come typed from the file's schema: 64-bit and unsigned 32-bit integers and decimals as text; an INT96 is a
  * `timestamp` of nanoseconds; maps are `json`; a column of JSON or VARIANT is its JSON text.
  */
-export const parquet: Format = {
-  name: 'parquet',
-  extensions: ['.parquet', '.parq', '.pqt'],
-  // What follows the magic word is Thrift's compact protocol, which begins with no printable character.
-  detect: (head) => /^PAR[1E](?:$|[^\t\n\r -~])/.test(Buffer.from(head.subarray(0, 5)).toString('latin1')),
+export const parquet: FormatCode = {
   columns: columnsOf,
   decode,
 };

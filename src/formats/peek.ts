@@ -19,11 +19,14 @@ export async function peekBytes(source: AsyncIterable<Uint8Array>): Promise<Peek
   const input = source[Symbol.asyncIterator]();
   const pieces: Uint8Array[] = [];
   let length = 0;
-  while (length < HEAD_BYTES && !pieces.some((piece) => piece.includes(LINE_FEED))) {
+  for (;;) {
     const { done, value } = await input.next();
     if (done) break;
-    pieces.push(value);
+    // A copy of a piece that is not enough: the source may use its memory again.
+    const isEnough = length + value.length >= HEAD_BYTES || value.includes(LINE_FEED);
+    pieces.push(isEnough ? value : Buffer.from(value));
     length += value.length;
+    if (isEnough) break;
   }
   const head = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
   async function* bytes(): AsyncIterable<Uint8Array> {
@@ -41,4 +44,9 @@ export async function peekBytes(source: AsyncIterable<Uint8Array>): Promise<Peek
       await input.return?.();
     },
   };
+}
+
+/** The same bytes from a source that may use the memory of a piece again once the next one is asked for. */
+export async function* lasting(bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  for await (const piece of bytes) yield Buffer.from(piece);
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,11 +7,10 @@ import type { Context } from '../stage.ts';
 import type { Store } from '../stores/store.ts';
 import type { Chunk, FileLine, TableLine } from '../wire/types.ts';
 import { codecNamed, codecOfMagic, codecOfPath, withoutCodecEnding } from './codecs/index.ts';
-import type { Codec, FormatInput, FormatOptions } from './format.ts';
+import { isZip } from './codecs/magic.ts';
+import type { Codec, Format, FormatInput, FormatOptions } from './format.ts';
 import { type FormatName, formatNamed, formatOfMagic, formatOfPath, formatOfText, formats } from './index.ts';
-import { type Peeked, peekBytes } from './peek.ts';
-import { makeTemporaryDirectory, removeTemporaryDirectory, spool } from './temporary-files.ts';
-import { isZip, zipMembers } from './zip.ts';
+import { lasting, type Peeked, peekBytes } from './peek.ts';
 
 /** How a file is to be read, beyond what its line says. */
 export interface ReadFileOptions {
@@ -73,14 +71,16 @@ export async function* openFiles(line: FileLine, options: ReadFileOptions): Asyn
   let raw: AsyncIterable<Uint8Array>;
   if (line.uri === '-') raw = context.stdin();
   else if (path !== undefined && kind === 'pipe') raw = createReadStream(path);
-  else raw = store.read(line.uri, line.etag === undefined ? {} : { etag: line.etag });
+  else
+    raw = store.read(line.uri, { fleeting: true, ...(line.etag === undefined ? {} : { etag: line.etag }) });
   const unchanged = local === undefined ? async () => {} : await watch(line, store);
   const peeked = await peekBytes(raw);
   try {
     const codec = givenCodec(line, options);
     if (codec === 'zip' || line.member !== undefined || (codec === undefined && isZip(peeked.head))) {
       let members = 0;
-      const archive = local ?? (await scratch.spool(peeked.bytes()));
+      const { zipMembers } = await import('./zip.ts');
+      const archive = local ?? (await scratch.spool(lasting(peeked.bytes())));
       const { codec: _given, ...withoutCodec } = options;
       for await (const { path: member, bytes } of zipMembers(archive, nameOf(line))) {
         if (line.member !== undefined && line.member !== member) continue;
@@ -127,24 +127,26 @@ async function* openOne(
 ): AsyncIterable<DataFile> {
   const name = nameOf(line);
   const codec = chooseCodec(line, options, outer.head);
-  const inner = codec === undefined ? outer : await peekBytes(codec.decompress(outer.bytes(), name));
+  const inner = codec === undefined ? outer : await peekBytes(codec.decompress(lasting(outer.bytes()), name));
   try {
     const format = chooseFormat(line, options, inner.head);
+    const { fleetingPieces, columns, decode }: Format = formats[format];
+    const bytes = () => (codec === undefined && !fleetingPieces ? lasting(inner.bytes()) : inner.bytes());
     const input = (table: TableLine): FormatInput => ({
       name,
       uri: line.uri,
-      bytes: inner.bytes(),
-      path: async () => (codec === undefined && local !== undefined ? local : scratch.spool(inner.bytes())),
+      bytes: bytes(),
+      path: async () => (codec === undefined && local !== undefined ? local : scratch.spool(bytes())),
       table,
       options: options.formatOptions ?? {},
       context: options.context,
     });
     yield {
       line: { ...line, format, ...(codec === undefined ? {} : { codec: codec.name }) },
-      columns: async (table) => formats[format].columns?.(input(table)),
+      columns: async (table) => columns?.(input(table)),
       async *decode(table) {
         try {
-          yield* formats[format].decode(input(table));
+          yield* decode(input(table));
         } catch (error) {
           // A file that changed under its reader looks like a damaged one.
           await unchanged();
@@ -196,13 +198,17 @@ interface Scratch {
 
 function createScratch(signal: AbortSignal): Scratch {
   let directory: string | undefined;
+  let files = 0;
   return {
     async spool(bytes) {
+      const { makeTemporaryDirectory, spool } = await import('./temporary-files.ts');
       directory ??= await makeTemporaryDirectory();
-      return spool(bytes, join(directory, randomUUID()), signal);
+      return spool(bytes, join(directory, String(files++)), signal);
     },
     async remove() {
-      if (directory !== undefined) await removeTemporaryDirectory(directory);
+      if (directory === undefined) return;
+      const { removeTemporaryDirectory } = await import('./temporary-files.ts');
+      await removeTemporaryDirectory(directory);
     },
   };
 }

@@ -11,15 +11,6 @@ export interface ZipMember {
   bytes(): AsyncIterable<Uint8Array>;
 }
 
-/** Whether a file beginning with these bytes is a zip, even an empty one. */
-export function isZip(head: Uint8Array): boolean {
-  return (
-    head[0] === 0x50 &&
-    head[1] === 0x4b &&
-    ((head[2] === 3 && head[3] === 4) || (head[2] === 5 && head[3] === 6))
-  );
-}
-
 /**
  * The data members of a zip on disk, in byte order of their paths. Folders and what packers hide in a zip
  * (`__MACOSX/`, `.DS_Store`) are left out. A member is to be read before the next is asked for. Memory: the zip's directory.

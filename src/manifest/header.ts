@@ -3,6 +3,7 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Feed } from '../feeds/feed.ts';
+import type { Format } from '../formats/format.ts';
 import { type FormatName, formats } from '../formats/index.ts';
 import { openFiles } from '../formats/read-file.ts';
 import { makeTemporaryDirectory, removeTemporaryDirectory } from '../formats/temporary-files.ts';
@@ -26,8 +27,8 @@ export async function readHeader(
   { store, context, csv }: HeaderOptions,
 ): Promise<readonly Column[] | undefined> {
   // A format that does not say need not be asked.
-  if (formats[file.format as FormatName]?.columns === undefined && file.format !== undefined)
-    return undefined;
+  const format: Format | undefined = formats[file.format as FormatName];
+  if (format?.columns === undefined && file.format !== undefined) return undefined;
   const isRemoteParquet =
     file.format === 'parquet' && file.member === undefined && store.localPath(file.uri) === undefined;
   if (!isRemoteParquet) return columnsOf(file, store, context, csv);

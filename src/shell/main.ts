@@ -6,7 +6,7 @@ import { writeWire } from '../wire/write.ts';
 import { parseWords } from './args.ts';
 import { commandHelp, overview } from './help.ts';
 import { blamedCommand, findCommand, type Outcome, type PipelineContext, startPipeline } from './pipeline.ts';
-import { ReaderLeft, standardInput, writeOutput } from './stdio.ts';
+import { openOutput, ReaderLeft, standardInput } from './stdio.ts';
 
 const EXIT_BUG = 70;
 
@@ -37,7 +37,7 @@ export async function main(words: readonly string[]): Promise<void> {
 
 async function execute(words: readonly string[], context: PipelineContext): Promise<void> {
   const [name, ...rest] = words;
-  const say = (text: string) => writeOutput(Buffer.from(text), context.signal);
+  const say = (text: string) => openOutput(context.signal).write(Buffer.from(text));
   if (name === undefined) throw new UsageError('expected a command, found none (brigade --help lists them)');
   if (name === '--version' || name === '-V') return say(`${version()}\n`);
   if (name === '--help' || name === '-h' || (name === 'help' && rest.length === 0)) {
@@ -54,8 +54,19 @@ async function execute(words: readonly string[], context: PipelineContext): Prom
 /** Brings the outcome of a pipeline to its end: on standard output, or by waiting for it. */
 async function finish(outcome: Outcome, signal: AbortSignal): Promise<void> {
   if (outcome.kind === 'done') return outcome.done;
-  const bytes = outcome.kind === 'wire' ? writeWire(outcome.chunks, { bare: outcome.bare }) : outcome.bytes;
-  for await (const piece of bytes) await writeOutput(piece, signal);
+  const bytes =
+    outcome.kind === 'wire'
+      ? writeWire(outcome.chunks, { bare: outcome.bare, release: true })
+      : outcome.bytes;
+  const output = openOutput(signal);
+  try {
+    for await (const piece of bytes) await output.write(piece);
+  } catch (error) {
+    // What was said before the failure is said; whether its reader is still there is of no interest any more.
+    await output.flush().catch(() => {});
+    throw error;
+  }
+  await output.flush();
 }
 
 function report(error: unknown, command: string | undefined, say: (message: string) => void): void {

@@ -2,7 +2,7 @@ import { fstatSync, read, write, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { codeOf } from '../errors.ts';
 
-// A pipe holds 64 KiB; larger pieces only wait for each other.
+// What a pipe holds.
 const PIECE_BYTES = 64 * 1024;
 const BUSY_MS = 2;
 
@@ -22,24 +22,52 @@ export async function* standardInput(signal: AbortSignal): AsyncIterable<Uint8Ar
   }
 }
 
-/** Writes to standard output, waiting for a slow reader. Throws `ReaderLeft` when the reader is gone. */
-export async function writeOutput(bytes: Uint8Array, signal: AbortSignal): Promise<void> {
-  let at = 0;
-  // A file or /dev/null takes everything at once; going round by the thread pool would cost more than the write.
-  outputNeverWaits ??= neverWaits(1);
-  if (outputNeverWaits) {
-    signal.throwIfAborted();
-    while (at < bytes.length) at += writeSync(1, bytes, at, bytes.length - at);
-    return;
-  }
-  while (at < bytes.length) {
-    const from = at;
-    const length = Math.min(PIECE_BYTES, bytes.length - at);
-    at += await transfer(signal, (done) => write(1, bytes, from, length, null, done));
-  }
+/** Standard output. */
+export interface Output {
+  /**
+   * Writes a piece, which must stay as it is until the next one has been taken: writing it may go on meanwhile. Throws
+   * `ReaderLeft` when the reader is gone, if need be at the next call.
+   */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Waits until everything is written. */
+  flush(): Promise<void>;
 }
 
-let outputNeverWaits: boolean | undefined;
+export function openOutput(signal: AbortSignal): Output {
+  // A file or /dev/null takes everything at once; going round by the thread pool would cost more than the write.
+  if (neverWaits(1)) {
+    return {
+      async write(bytes) {
+        signal.throwIfAborted();
+        for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at, bytes.length - at);
+      },
+      flush: async () => {},
+    };
+  }
+  let writing: Promise<void> | undefined;
+  const flush = async (): Promise<void> => {
+    await writing;
+    writing = undefined;
+  };
+  return {
+    async write(bytes) {
+      await flush();
+      writing = writeAll(bytes, signal);
+      // The next of many full pieces is made while this one waits for its reader. Behind a small one there may be
+      // nothing for long, and a reader that has left should be noticed before.
+      if (bytes.length < PIECE_BYTES) return flush();
+      writing.catch(() => {});
+    },
+    flush,
+  };
+}
+
+async function writeAll(bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    const from = at;
+    at += await transfer(signal, (done) => write(1, bytes, from, bytes.length - from, null, done));
+  }
+}
 
 function neverWaits(descriptor: number): boolean {
   const kind = fstatSync(descriptor);

@@ -8,7 +8,9 @@ import { codeOf, messageOf, UserError } from '../errors.ts';
 import { compareText } from '../wire/order.ts';
 import type { Entry, ListOptions, ReadOptions, Store } from './store.ts';
 
-const PIECE_BYTES = 256 * 1024;
+const PIECE_BYTES = 512 * 1024;
+// What is taken for a small file, or one whose size says nothing.
+const LEAST_BYTES = 4 * 1024;
 
 /** The path that a `file:` URL or a plain path means. Throws `UserError` for a URL of another machine. */
 export function filePath(uri: string): string {
@@ -163,19 +165,36 @@ function etagOf(found: BigIntStats): string {
 }
 
 async function* readFile(uri: string, options: ReadOptions, signal?: AbortSignal): AsyncIterable<Uint8Array> {
-  const { start = 0, end = Number.POSITIVE_INFINITY, etag } = options;
+  const { start = 0, end = Number.POSITIVE_INFINITY, etag, fleeting } = options;
   const handle = await open(filePath(uri), 'r').catch((error) => fail(uri, error));
   try {
     const found = await handle.stat({ bigint: true });
     if (found.isDirectory()) throw new UserError(`${uri}: expected a file, found a folder`);
     if (etag !== undefined && etagOf(found) !== etag) throw rewritten(uri, etag, etagOf(found));
-    for (let at = start; at < end; ) {
-      signal?.throwIfAborted();
-      const piece = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, end - at));
-      const { bytesRead } = await handle.read(piece, 0, piece.length, at).catch((error) => fail(uri, error));
-      if (bytesRead === 0) break;
-      at += bytesRead;
-      yield piece.subarray(0, bytesRead);
+    const pieceBytes = Math.min(PIECE_BYTES, Math.max(LEAST_BYTES, Number(found.size) + 1));
+    const pieces: Buffer[] = [];
+    const fill = async (at: number): Promise<{ piece: Buffer; bytesRead: number }> => {
+      // Of two that take turns one is read into while the other is looked at.
+      const length = Math.min(pieceBytes, end - at);
+      const used = fleeting && pieces.length === 2 ? pieces.shift() : undefined;
+      const piece = used ?? Buffer.allocUnsafeSlow(length);
+      if (fleeting) pieces.push(piece);
+      const { bytesRead } = await handle.read(piece, 0, length, at).catch((error) => fail(uri, error));
+      return { piece, bytesRead };
+    };
+    let next = fill(start);
+    try {
+      for (let at = start; at < end; ) {
+        signal?.throwIfAborted();
+        const { piece, bytesRead } = await next;
+        if (bytesRead === 0) break;
+        at += bytesRead;
+        // Read while this one is at work.
+        if (at < end) next = fill(at);
+        yield piece.subarray(0, bytesRead);
+      }
+    } finally {
+      await next.catch(() => {});
     }
     const after = etagOf(await handle.stat({ bigint: true }));
     if (found.isFile() && after !== etagOf(found)) throw rewritten(uri, etagOf(found), after);

@@ -22,6 +22,8 @@ export interface ReadOptions {
   /** Half-open range of bytes. */
   readonly start?: number;
   readonly end?: number;
+  /** A piece need only last until the next one is asked for, so that its memory may be used again. */
+  readonly fleeting?: boolean;
   /** Refuse to read anything but this version of the object. */
   readonly etag?: string;
 }

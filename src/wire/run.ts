@@ -1,4 +1,4 @@
-import type { Row, Run, TableLine } from './types.ts';
+import { type Row, RUN_BYTES, type Run, type TableLine } from './types.ts';
 
 const encoder = new TextEncoder();
 const ESCAPED = '{"$":"row","row":';
@@ -13,6 +13,33 @@ export function runOfBytes(table: TableLine, bytes: Uint8Array, count: number): 
     objects: () => {
       rows ??= parseRows(bytes);
       return rows;
+    },
+  };
+}
+
+// Of runs of at least a quarter of this much, so that one that is never released holds little more than its lines.
+const PIECE_BYTES = RUN_BYTES + 64 * 1024;
+const SPARE_PIECES = 4;
+const spare: Buffer[] = [];
+
+/**
+ * A run of a copy of whole NDJSON lines. The memory of one that was released is taken again, which is far cheaper than
+ * leaving it to the garbage collector, in time and in peak memory.
+ */
+export function runOfCopy(table: TableLine, lines: Uint8Array, count: number): Run {
+  const { length } = lines;
+  if (length > PIECE_BYTES || 4 * length < PIECE_BYTES) {
+    const copy = Buffer.allocUnsafeSlow(length);
+    copy.set(lines);
+    return runOfBytes(table, copy, count);
+  }
+  let memory: Buffer | undefined = spare.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES);
+  memory.set(lines);
+  return {
+    ...runOfBytes(table, memory.subarray(0, length), count),
+    release: () => {
+      if (memory !== undefined && spare.length < SPARE_PIECES) spare.push(memory);
+      memory = undefined;
     },
   };
 }

@@ -172,6 +172,8 @@ export interface Run {
   ndjson(): Uint8Array;
   /** The rows themselves; made once, then kept. */
   objects(): readonly Row[];
+  /** Gives the memory of the lines back to be used again: only for the last who has the run, and its last word. */
+  release?(): void;
 }
 
 export type Chunk = Control | Run;
@@ -182,4 +184,4 @@ export function isControl(chunk: Chunk): chunk is Control {
 }
 
 /** Bytes a run may hold before a stage closes it. */
-export const RUN_BYTES = 128 * 1024;
+export const RUN_BYTES = 192 * 1024;

@@ -1,6 +1,6 @@
 import { controlLine } from './control.ts';
 import { sameTable } from './grammar.ts';
-import { type Chunk, type Control, isControl, type TableLine } from './types.ts';
+import { type Chunk, type Control, isControl, type Run, type TableLine } from './types.ts';
 
 const encoder = new TextEncoder();
 const FLUSH_BYTES = 64 * 1024;
@@ -8,14 +8,16 @@ const FLUSH_BYTES = 64 * 1024;
 /**
  * The bytes of a wire. A `table` line is written wherever the rows that follow belong to another table, or to the
  * same one with other columns. Control lines are gathered up to 64 KiB, but never held while the next chunk is
- * awaited, so a slow stream's lines leave at once. `bare` writes rows only.
+ * awaited, so a slow stream's lines leave at once. `bare` writes rows only. With `release` a piece stays as it is only
+ * until the next but one is asked for: a writer may still be writing one while it asks for the next.
  */
 export async function* writeWire(
   chunks: AsyncIterable<Chunk>,
-  options: { readonly bare?: boolean } = {},
+  options: { readonly bare?: boolean; readonly release?: boolean } = {},
 ): AsyncIterable<Uint8Array> {
   const tables = createTableWriter();
   let held = '';
+  let written: Run | undefined;
   const input = chunks[Symbol.asyncIterator]();
   try {
     for (;;) {
@@ -36,6 +38,10 @@ export async function* writeWire(
         if (held !== '') yield encoder.encode(held);
         held = '';
         yield chunk.ndjson();
+        if (options.release) {
+          written?.release?.();
+          written = chunk;
+        }
       }
     }
     if (held !== '') yield encoder.encode(held);

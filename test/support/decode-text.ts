@@ -1,4 +1,4 @@
-import type { Format, FormatOptions } from '../../src/formats/format.ts';
+import type { FormatCode, FormatOptions } from '../../src/formats/format.ts';
 import { quietContext } from '../../src/stage.ts';
 import { type Column, isControl, type RejectLine, type Row, type TableLine } from '../../src/wire/types.ts';
 
@@ -33,7 +33,7 @@ export function formatInput({ pieces, columns, options = {} }: DecodeCase) {
 }
 
 /** Everything a format makes of a file. */
-export async function decodeText(format: Format, given: DecodeCase): Promise<Decoded> {
+export async function decodeText(format: FormatCode, given: DecodeCase): Promise<Decoded> {
   const decoded = { rows: [] as Row[], tables: [] as TableLine[], rejects: [] as RejectLine[], text: '' };
   try {
     for await (const chunk of format.decode(formatInput(given))) {

@@ -1,13 +1,18 @@
 import { inflateRawSync } from 'node:zlib';
-import { bunzip2 } from './bzip2.ts';
-import { unzstd } from './zstd.ts';
 
 /** Decompresses one block whole; throws an Error that says what is wrong, or that it gives more than `maxBytes`. */
 export type BlockDecompress = (block: Uint8Array, maxBytes: number) => Uint8Array;
 
+// What comes out of a block is put together of pieces of this size, most of which are one block.
+const PIECE_BYTES = 64 * 1024;
+
 /** How the blocks of an Avro file may be compressed, by the names of its specification; Snappy is the kernel's. */
-export const blockCodecs: Readonly<Record<string, BlockDecompress>> = {
-  deflate: (block, maxBytes) => inflateRawSync(block, { maxOutputLength: maxBytes }),
-  zstandard: unzstd,
-  bzip2: (block, maxBytes) => bunzip2(block, 'block', maxBytes),
+export const blockCodecs: Readonly<Record<string, () => Promise<BlockDecompress>>> = {
+  deflate: async () => (block, maxBytes) =>
+    inflateRawSync(block, { maxOutputLength: maxBytes, chunkSize: PIECE_BYTES }),
+  zstandard: async () => (await import('./zstd.ts')).unzstd,
+  bzip2: async () => {
+    const { bunzip2 } = await import('./bzip2.ts');
+    return (block, maxBytes) => bunzip2(block, 'block', maxBytes);
+  },
 };

@@ -1,23 +1,19 @@
 import { mismatch } from '../../errors.ts';
 import { loadKernel } from '../../kernels/load.ts';
 import type { Codec } from '../format.ts';
+import { isBzip2 } from './magic.ts';
 
 /**
  * Bzip2 by the kernel of that name: any number of streams, the CRC of each block and stream checked. Throws
  * `UserError` on a truncated or corrupt file. Memory: about 8 MiB.
  */
-export const bzip2: Codec = {
-  name: 'bzip2',
-  extensions: ['.bz2', '.bzip2'],
-  detect: (head) => head[0] === 0x42 && head[1] === 0x5a && head[2] === 0x68 && isLevel(head[3]),
-  async *decompress(bytes, name) {
-    const decoder = openBzip2(name);
-    for await (const piece of bytes) {
-      decoder.push(piece);
-      yield* decoder.decode(false);
-    }
-    yield* decoder.decode(true);
-  },
+export const decompressBzip2: Codec['decompress'] = async function* (bytes, name) {
+  const decoder = openBzip2(name);
+  for await (const piece of bytes) {
+    decoder.push(piece);
+    yield* decoder.decode(false);
+  }
+  yield* decoder.decode(true);
 };
 
 /** Decompresses a whole file or block; throws when more than `maxBytes` come out of it. */
@@ -112,15 +108,15 @@ function openBzip2(name: string): Bzip2Decoder {
       return false;
     }
     const from = at / 8;
-    const found = view[from + 3];
-    if (view.toString('latin1', from, from + 3) !== 'BZh' || !isLevel(found)) {
+    const head = view.subarray(from, from + 4);
+    if (!isBzip2(head)) {
       throw mismatch(
         place(),
         streams === 0 ? 'a bzip2 stream' : 'another bzip2 stream or the end',
         'other bytes',
       );
     }
-    level = (found ?? 0) - 0x30;
+    level = head[3]! - 0x30;
     at += 32;
     streams++;
     functions.begin();
@@ -160,8 +156,4 @@ function openBzip2(name: string): Bzip2Decoder {
     return mismatch(place(), expected, found);
   };
   return { push, decode };
-}
-
-function isLevel(byte: number | undefined): boolean {
-  return byte !== undefined && byte >= 0x31 && byte <= 0x39;
 }

@@ -1,6 +1,7 @@
 import { createGunzip } from 'node:zlib';
 import { codeOf, messageOf, mismatch } from '../../errors.ts';
 import type { Codec } from '../format.ts';
+import { isGzip } from './magic.ts';
 
 /** Compressed bytes handed over at a time: at most about 16 MiB come out of them. */
 const STEP_BYTES = 16 * 1024;
@@ -9,59 +10,54 @@ const STEP_BYTES = 16 * 1024;
  * Gzip (RFC 1952): any number of members, CRC and length of each checked by zlib. Zero bytes behind the last member are
  * padding; anything else there, or a cut, throws `UserError`.
  */
-export const gzip: Codec = {
-  name: 'gzip',
-  extensions: ['.gz', '.gzip'],
-  detect: (head) => head[0] === 0x1f && head[1] === 0x8b && head[2] === 8,
-  async *decompress(bytes, name) {
-    const gunzip = createGunzip({ chunkSize: 128 * 1024 });
-    const output: Uint8Array[] = [];
-    let failure: unknown;
-    let ended = false;
-    let fed = 0;
-    let begun = false;
-    let wake = (): void => {};
-    gunzip.on('data', (piece: Uint8Array) => output.push(piece));
-    gunzip.on('error', (error) => {
-      failure = error;
-      wake();
+export const decompressGzip: Codec['decompress'] = async function* (bytes, name) {
+  const gunzip = createGunzip({ chunkSize: 128 * 1024 });
+  const output: Uint8Array[] = [];
+  let failure: unknown;
+  let ended = false;
+  let fed = 0;
+  let begun = false;
+  let wake = (): void => {};
+  gunzip.on('data', (piece: Uint8Array) => output.push(piece));
+  gunzip.on('error', (error) => {
+    failure = error;
+    wake();
+  });
+  gunzip.on('end', () => {
+    ended = true;
+    wake();
+  });
+  const settled = (start: (done: () => void) => void): Promise<void> =>
+    new Promise((resolve) => {
+      wake = resolve;
+      start(resolve);
     });
-    gunzip.on('end', () => {
-      ended = true;
-      wake();
-    });
-    const settled = (start: (done: () => void) => void): Promise<void> =>
-      new Promise((resolve) => {
-        wake = resolve;
-        start(resolve);
-      });
-    const check = (): void => {
-      if (failure !== undefined) throw explain(failure, name, Math.max(gunzip.bytesWritten, fed), begun);
-    };
-    try {
-      for await (const piece of bytes) {
-        for (let at = 0; at < piece.length; at += STEP_BYTES) {
-          const step = piece.subarray(at, at + STEP_BYTES);
-          // From then on a wrong header is that of a later member.
-          if (fed === 0 && step.length > 1) begun = gzip.detect(step);
-          // Zlib takes zero bytes behind a member for padding and stops there.
-          if (ended) checkPadding(step, fed, name);
-          else await settled((done) => gunzip.write(step, done));
-          check();
-          fed += step.length;
-          yield* output.splice(0);
-          if (ended && gunzip.bytesWritten > fed - step.length) {
-            checkPadding(step.subarray(gunzip.bytesWritten - (fed - step.length)), gunzip.bytesWritten, name);
-          }
+  const check = (): void => {
+    if (failure !== undefined) throw explain(failure, name, Math.max(gunzip.bytesWritten, fed), begun);
+  };
+  try {
+    for await (const piece of bytes) {
+      for (let at = 0; at < piece.length; at += STEP_BYTES) {
+        const step = piece.subarray(at, at + STEP_BYTES);
+        // From then on a wrong header is that of a later member.
+        if (fed === 0 && step.length > 1) begun = isGzip(step);
+        // Zlib takes zero bytes behind a member for padding and stops there.
+        if (ended) checkPadding(step, fed, name);
+        else await settled((done) => gunzip.write(step, done));
+        check();
+        fed += step.length;
+        yield* output.splice(0);
+        if (ended && gunzip.bytesWritten > fed - step.length) {
+          checkPadding(step.subarray(gunzip.bytesWritten - (fed - step.length)), gunzip.bytesWritten, name);
         }
       }
-      if (!ended) await settled(() => gunzip.end());
-      check();
-      yield* output.splice(0);
-    } finally {
-      gunzip.destroy();
     }
-  },
+    if (!ended) await settled(() => gunzip.end());
+    check();
+    yield* output.splice(0);
+  } finally {
+    gunzip.destroy();
+  }
 };
 
 function checkPadding(rest: Uint8Array, offset: number, name: string): void {

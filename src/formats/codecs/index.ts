@@ -1,11 +1,35 @@
 import { mismatch } from '../../errors.ts';
 import type { Codec } from '../format.ts';
-import { bzip2 } from './bzip2.ts';
-import { gzip } from './gzip.ts';
-import { zstd } from './zstd.ts';
+import { isBzip2, isGzip, isSkipped, isZstd } from './magic.ts';
 
 /** Every compression around a file, by name. A zip holds several files and is no codec: see zip.ts. */
-export const codecs = { gzip, zstd, bzip2 } as const satisfies Readonly<Record<string, Codec>>;
+export const codecs = {
+  gzip: {
+    name: 'gzip',
+    extensions: ['.gz', '.gzip'],
+    detect: isGzip,
+    decompress: loaded(async () => (await import('./gzip.ts')).decompressGzip),
+  },
+  zstd: {
+    name: 'zstd',
+    extensions: ['.zst', '.zstd'],
+    detect: (head) => isZstd(head) || isSkipped(head),
+    decompress: loaded(async () => (await import('./zstd.ts')).decompressZstd),
+  },
+  bzip2: {
+    name: 'bzip2',
+    extensions: ['.bz2', '.bzip2'],
+    detect: isBzip2,
+    decompress: loaded(async () => (await import('./bzip2.ts')).decompressBzip2),
+  },
+} as const satisfies Readonly<Record<string, Codec>>;
+
+// The code of a codec, loaded when it is first needed.
+function loaded(load: () => Promise<Codec['decompress']>): Codec['decompress'] {
+  return async function* (bytes, name) {
+    yield* (await load())(bytes, name);
+  };
+}
 
 export type CodecName = keyof typeof codecs;
 

@@ -27,15 +27,6 @@ const MAX_WINDOW = 2 ** 27;
 const MAX_BLOCK = 2 ** 17;
 const CHECKSUM_FLAG = 4;
 
-export function isZstd(head: Uint8Array): boolean {
-  return head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd;
-}
-
-/** A frame to be skipped; its size follows. */
-export function isSkipped(head: Uint8Array): boolean {
-  return ((head[0] ?? 0) & 0xf0) === 0x50 && head[1] === 0x2a && head[2] === 0x4d && head[3] === 0x18;
-}
-
 /** How long the header is from its descriptor on. */
 export function zstdHeaderBytes(descriptor: number): number {
   const single = (descriptor >> 5) & 1;

@@ -1,7 +1,8 @@
 import { mismatch } from '../../errors.ts';
 import { type ByteSource, byteSource, takeAll } from '../byte-source.ts';
 import type { Codec } from '../format.ts';
-import { isSkipped, isZstd, openZstdFrame, zstdHeader, zstdHeaderBytes } from './zstd-frame.ts';
+import { isSkipped, isZstd } from './magic.ts';
+import { openZstdFrame, zstdHeader, zstdHeaderBytes } from './zstd-frame.ts';
 
 /**
  * Zstandard (RFC 8878): any number of frames, those to be skipped among them; content size and checksum are checked
@@ -12,21 +13,16 @@ import { isSkipped, isZstd, openZstdFrame, zstdHeader, zstdHeaderBytes } from '.
  * (Node 22.23, 24) ends without an error behind the first frame when another follows in the same write, and in Node 22
  * also where a file was cut; the frames' checks would be needed all the same.
  */
-export const zstd: Codec = {
-  name: 'zstd',
-  extensions: ['.zst', '.zstd'],
-  detect: (head) => isZstd(head) || isSkipped(head),
-  async *decompress(bytes, name) {
-    const source = byteSource(bytes);
-    try {
-      let frames = 0;
-      while (frames === 0 || source.held > 0 || (await source.fill(1)) > 0) {
-        yield* oneFrame(source, name, frames++);
-      }
-    } finally {
-      await source.close();
+export const decompressZstd: Codec['decompress'] = async function* (bytes, name) {
+  const source = byteSource(bytes);
+  try {
+    let frames = 0;
+    while (frames === 0 || source.held > 0 || (await source.fill(1)) > 0) {
+      yield* oneFrame(source, name, frames++);
     }
-  },
+  } finally {
+    await source.close();
+  }
 };
 
 async function* oneFrame(source: ByteSource, name: string, frames: number): AsyncIterable<Uint8Array> {
