@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import type { LoadOptions } from '../src/commands/load.ts';
+import { mergeFlags } from '../src/commands/merge-flags.ts';
 import { UsageError } from '../src/errors.ts';
 import type { MergeOptions } from '../src/merge/options.ts';
 import type { Chunk } from '../src/wire/types.ts';
@@ -297,6 +298,19 @@ describe('--batch-groups', () => {
         ['3', '2', '2', '0', '0'],
       ],
     );
+  });
+
+  test('its value is a whole number from 1, or auto', () => {
+    const { parse } = mergeFlags.batchGroups;
+    assert.equal(parse('12', 'batch-groups'), 12);
+    assert.equal(parse('auto', 'batch-groups'), 'auto');
+    for (const given of ['0', '-1', '1.5', '', ' ', 'all'])
+      assert.throws(
+        () => parse(given, 'batch-groups'),
+        (error: unknown) =>
+          error instanceof UsageError &&
+          error.message === `--batch-groups: expected a whole number from 1, or auto, found ${given}`,
+      );
   });
 
   for (const dialect of [

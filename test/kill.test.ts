@@ -26,8 +26,15 @@ interface Fault {
   readonly cleanMs: number;
 }
 
+// Group by group, or in batches where the engine has them.
+const loading = ({ target, r }: Fault, url = target.url): string[] => [
+  'load',
+  url,
+  ...(target.name === 'mysql' ? [] : r.pick([[], ['--batch-groups', '2'], ['--batch-groups', 'auto']])),
+];
+
 const signalled = (signal: NodeJS.Signals) => (fault: Fault) =>
-  command('brigade', ['load', fault.target.url], {
+  command('brigade', loading(fault), {
     stdin: fault.wire,
     started: (child) =>
       setTimeout(() => child.kill(signal), fault.r.int(0, Math.ceil(fault.cleanMs * 1.1))).unref(),
@@ -36,13 +43,16 @@ const signalled = (signal: NodeJS.Signals) => (fault: Fault) =>
 const faults: Readonly<Record<string, (fault: Fault) => Promise<Outcome>>> = {
   'killed at any moment': signalled('SIGKILL'),
   'stopped at any moment': signalled('SIGTERM'),
-  'cut off at any byte': ({ target, wire, r }) =>
-    command('brigade', ['load', target.url], { stdin: wire.subarray(0, r.int(0, wire.length - 1)) }),
-  'disconnected at any message': async ({ target, wire, r }) => {
+  'cut off at any byte': (fault) => {
+    const { wire, r } = fault;
+    return command('brigade', loading(fault), { stdin: wire.subarray(0, r.int(0, wire.length - 1)) });
+  },
+  'disconnected at any message': async (fault) => {
+    const { target, wire, r } = fault;
     const [at, fate] = [r.int(1, 400), r.pick(['before', 'after'] as const)];
     const proxy = await startFaultProxy(target.url, (n) => (n === at ? fate : 'pass'));
     try {
-      return await command('brigade', ['load', proxy.url], { stdin: wire });
+      return await command('brigade', loading(fault, proxy.url), { stdin: wire });
     } finally {
       proxy.close();
     }
