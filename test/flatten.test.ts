@@ -146,6 +146,14 @@ test('a row with arrays needs a key, with a value in it', () => {
   assert.equal(flattenRow(row({ id: 1, o: { a: 1 } }), { table: 't' }).length, 1);
 });
 
+test('a row without a value in its key is told, also after rows that have one', async () => {
+  const line: TableLine = { $: 'table', table: 't', key: ['id'] };
+  for (const id of [{ id: null }, {}]) {
+    const rows = [row({ id: 1, l: [1] }), row({ id: 2, l: [2] }), row({ ...id, l: [3] })];
+    await assert.rejects(flat([line, runOfRows(line, rows)]), /key column id/);
+  }
+});
+
 test('arrays and what lies too deep can stay as JSON text', async () => {
   const nested = row({ id: 1, list: [1, { a: 2 }], o: { p: { q: 1 } } });
   assert.deepEqual(plain(flattenRow(nested, { table: 't', arrays: 'json' })), [

@@ -245,6 +245,15 @@ for (const name of ['duckdb', 'postgres'] as const) {
         ['8', 'c'],
       ]);
       await assert.rejects(target.select('SELECT * FROM users_resolved'));
+      // A map that comes alone: a script does not know the tables that its stream does not have.
+      await apply(target, way, [[map([1, 2], [2, 8], [3, 8], [8, 9], [4, 9])]], options, 4);
+      const now = way === 'load' ? '9' : '8';
+      assert.deepEqual(await ofEvents(target, 'pageviews'), [
+        ['1', now],
+        ['2', now],
+        ['3', now],
+        ['4', now],
+      ]);
     });
 
     test(`${name}, ${way}: off leaves everything as it came`, { skip }, async () => {

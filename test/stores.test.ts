@@ -409,6 +409,14 @@ test('requester-pays goes with every request', async () => {
   );
 });
 
+test('the bucket stands in the path when that is asked for', async () => {
+  const proxy = await startProxy(endpoint);
+  // By an address every bucket is asked for in the path.
+  const named = proxy.endpoint.replace('127.0.0.1', 'localhost');
+  await openStore({ ...s3Options(), endpoint: named, pathStyle: true }).stat(`${S3_ROOT}a-b`);
+  assert.match(String(proxy.requests[0]!.headers.host), /^localhost:/);
+});
+
 test('a profile gives credentials and region, unless the region is given', async () => {
   const folder = scratch('aws');
   writeFileSync(
