@@ -15,12 +15,15 @@ import { createSpool, type Segment } from './spool.ts';
 /** Bytes of rows on disk before they go into the stage. */
 const SPOOL_BYTES = 64 * 2 ** 20;
 
-// Enough for the joins and sorts of a group of any size, which spill beyond it; without it DuckDB takes four fifths of
-// the machine: https://duckdb.org/docs/stable/configuration/pragmas#memory-limit
-const MEMORY_MB = 512;
+// Enough for the joins and sorts of a group of any size, which spill beyond it: a group's stages fill whatever is given,
+// for all of them are there until it is committed. Without a limit DuckDB takes four fifths of the machine:
+// https://duckdb.org/docs/stable/configuration/pragmas#memory-limit
+const MEMORY_MB = 256;
 // DuckDB works in vectors of 2,048 rows, several to a column at once, however few rows there are: 5,000 columns need more
-// than that. Measured: https://duckdb.org/docs/stable/internals/vector
-const NARROW_COLUMNS = 1000;
+// than 512 MB. Measured: https://duckdb.org/docs/stable/internals/vector
+const NARROW_COLUMNS = 100;
+const WIDE_MB = 512;
+const WIDE_COLUMNS = 1000;
 const MB_PER_COLUMN = 0.125;
 
 /** Where a database being written spills: in a directory of its own beside it, readable by its owner only. */
@@ -86,7 +89,8 @@ export function connectDuckDB(
   async function makeRoom({ columns }: Fill): Promise<void> {
     if (columns.length <= widest) return;
     widest = columns.length;
-    await run(`SET memory_limit = '${MEMORY_MB + Math.ceil((widest - NARROW_COLUMNS) * MB_PER_COLUMN)}MB'`);
+    const more = Math.ceil(Math.max(0, widest - WIDE_COLUMNS) * MB_PER_COLUMN);
+    await run(`SET memory_limit = '${WIDE_MB + more}MB'`);
   }
 
   async function load(segment: Segment): Promise<void> {
