@@ -43,7 +43,7 @@ for (const name of ['duckdb', 'postgres'] as const) {
       const before = [await target.select(tables), await target.select(ledger)];
       const list = [...groups([rows(user, { id: 1, name: 'a' })]), ...later()];
       const { warnings } = await loadInto(target, stream(list), { dryRun: true });
-      const told = warnings.map((line) => line.replace(/\d+ statements/, 'n statements'));
+      const told = warnings.map((line) => line.replace(/\b[1-9]\d* statements/, 'n statements'));
       assert.deepEqual(told.slice(0, 3), [
         'zenoti POD1 1: applied before, nothing to do',
         'zenoti POD1 2: 1 file, 40 bytes, 1 table, n statements; 2 rows read, 1 to insert, 1 to update, 0 to delete',

@@ -43,6 +43,30 @@ describe('types that are not known beforehand', () => {
     test(`${JSON.stringify(values)} are ${expected ?? 'of no type'}`, () =>
       assert.equal(seen(values), expected));
   }
+  test('two types meet in the narrowest one that holds the values of both', () => {
+    const meetings: readonly [ColumnType, ColumnType, ColumnType][] = [
+      ['boolean', 'int', 'int'],
+      ['int', 'bigint', 'bigint'],
+      ['int', 'decimal(4,2)', 'decimal(12,2)'],
+      ['bigint', 'decimal(4,2)', 'decimal(21,2)'],
+      ['decimal(5,1)', 'decimal(4,3)', 'decimal(7,3)'],
+      ['decimal(4,2)', 'double', 'double'],
+      ['boolean', 'float', 'float'],
+      ['int', 'float', 'double'],
+      ['bigint', 'float', 'double'],
+      ['float', 'double', 'double'],
+      ['date', 'timestamp', 'timestamp'],
+      ['timestamp', 'timestamptz', 'timestamptz'],
+      ['date', 'int', 'text'],
+      ['json', 'int', 'json'],
+      ['json', 'boolean', 'json'],
+      ['json', 'text', 'text'],
+      ['json', 'date', 'text'],
+      ['uuid', 'text', 'text'],
+    ];
+    for (const [a, b, expected] of meetings) assert.equal(joinTypes(a, b), expected, `${a} and ${b}`);
+  });
+
   test('joining types does not depend on order or grouping', () => {
     const types: ColumnType[] = [
       'boolean',
