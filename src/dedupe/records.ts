@@ -24,7 +24,7 @@ import {
 import { codeOf } from './codes.ts';
 import type { TableRule } from './rules.ts';
 
-/** Marks in the third word of a record; see `src/kernels/assembly/dedupe.ts`. */
+/** Marks in the third word of a record; see `src/kernels/assembly/_record.ts`. */
 const INEXACT = 0x80000000;
 export const VOTE = 0x40000000;
 const STOPS = 0x20000000;
