@@ -51,5 +51,5 @@ function matching(merge: Subtable, columns: readonly MergeColumn[]): string {
   const parent = merge.parent!;
   const rank = `row_number() OVER (PARTITION BY x.${GROUP}, ${ids(rowKeyOf(merge), 'x.')} ORDER BY x.${BATCH} DESC, x.${ROW} DESC)`;
   const standing = `(SELECT p.* FROM ${parent.source} p JOIN ${eventsOf(parent)} e ON e.${ROW} = p.${ROW} WHERE e._brigade_action IN ('i', 'u')) p`;
-  return `INSERT INTO ${eventsOf(merge)} SELECT q.${ROW}, q.${GROUP}, 'i', 0, 0, ${ids(key, 'q.')} FROM (SELECT x.${ROW}, x.${GROUP}, ${ids(key, 'x.')}, ${rank} AS _brigade_rank FROM ${liveSource(merge)} x JOIN ${standing} ON ${joined(key, columns, 'x', 'p')} AND x.${GROUP} = p.${GROUP}${sameOrder(merge, parent)}) q WHERE q._brigade_rank = 1`;
+  return `INSERT INTO ${eventsOf(merge)} SELECT q.${ROW}, q.${GROUP}, 'i', 0, NULL, ${ids(key, 'q.')} FROM (SELECT x.${ROW}, x.${GROUP}, ${ids(key, 'x.')}, ${rank} AS _brigade_rank FROM ${liveSource(merge)} x JOIN ${standing} ON ${joined(key, columns, 'x', 'p')} AND x.${GROUP} = p.${GROUP}${sameOrder(merge, parent)}) q WHERE q._brigade_rank = 1`;
 }

@@ -34,7 +34,7 @@ const blendOf = ({ dialect, n }: Merge): string => dialect.identifier(`brigade_b
 
 /**
  * The temporary tables of a fold. An event: the staged row, its group, the action (`i`, `u`, `d`, `x`, `n` as in the work
- * table), whether it deletes, how many rows of its key the target had before the batch.
+ * table), whether it deletes, and of the last one that does anything what all of them come to.
  */
 export function createFold(merge: Merge): string[] {
   const { dialect, key } = merge;
@@ -45,7 +45,7 @@ export function createFold(merge: Merge): string[] {
     `${GROUP} ${bigint}`,
     `_brigade_action ${dialect.keyText?.(1) ?? dialect.type('text')}`,
     `_brigade_gone ${int}`,
-    `_brigade_there ${bigint}`,
+    `_brigade_net ${dialect.keyText?.(1) ?? dialect.type('text')}`,
     ...key.map(typed),
   ];
   const create = (table: string, columns: readonly string[]) => [
@@ -83,6 +83,7 @@ export function foldUpsert(merge: Merge): string[] {
     flag: hard,
     buried: isBuried ? tombstoneJoin(merge, 's') : undefined,
     source: liveSource(merge)!,
+    updated: `'u'`,
   });
   return [
     ...checkNullKeys(merge),
@@ -91,7 +92,6 @@ export function foldUpsert(merge: Merge): string[] {
     events,
     ...carryOut(
       merge,
-      () => `'u'`,
       hard === undefined ? [] : [...checkLosses(merge)],
       hard === undefined ? [] : buryWork(merge),
     ),
@@ -108,11 +108,10 @@ export function foldDeleteInsert(merge: Merge): string[] {
     flag,
     buried: undefined,
     source: merge.source!,
+    // As in one group: a key that the target has twice is healed.
+    updated: merge.wholeRows ? `'r'` : `CASE WHEN e._brigade_there > 1 THEN 'r' ELSE 'u' END`,
   });
-  // As in one group: a key that the target has twice is healed.
-  const wholly = (of: string) =>
-    merge.wholeRows ? `'r'` : `CASE WHEN ${of}._brigade_there > 1 THEN 'r' ELSE 'u' END`;
-  return [...checkNullKeys(merge), events, ...carryOut(merge, wholly, [], [])];
+  return [...checkNullKeys(merge), events, ...carryOut(merge, [], [])];
 }
 
 interface Fold {
@@ -124,11 +123,13 @@ interface Fold {
   /** Joins the key's tombstone as `z`. */
   readonly buried: string | undefined;
   readonly source: string;
+  /** The net action on a row that the target has and no group has deleted; its event is `e`. */
+  readonly updated: string;
 }
 
 // From inside out: the row of each key that counts in each group; whether it is older than one of a group before; what
 // the target has; then the event before it, of those that do anything.
-function insertEvents(merge: Merge, { newest, order, flag, buried, source }: Fold): string {
+function insertEvents(merge: Merge, { newest, order, flag, buried, source, updated }: Fold): string {
   const { dialect, key, target } = merge;
   const columns = [...new Set([...key, ...order, ...(flag === undefined ? [] : [flag])].map(({ id }) => id))];
   const ranked = `SELECT x.${ROW}, x.${GROUP}, ${columns.map((id) => `x.${id}`).join(', ')}, row_number() OVER (PARTITION BY x.${GROUP}, ${ids(key, 'x.')} ORDER BY ${[...newest, `x.${BATCH} DESC`, `x.${ROW} DESC`].join(', ')}) AS _brigade_rank FROM ${source} x`;
@@ -153,32 +154,25 @@ function insertEvents(merge: Merge, { newest, order, flag, buried, source }: Fol
   const applies = late.length === 0 ? '1' : `min(CASE WHEN ${late.join(' OR ')} THEN 0 ELSE 1 END)`;
   const gone = flag === undefined ? '0' : `max(CASE WHEN ${deletes(dialect, flag, 's')} THEN 1 ELSE 0 END)`;
   const met = `SELECT s.${ROW}, s.${GROUP}, ${ids(key, 's.')}, ${applies} AS _brigade_applies, ${gone} AS _brigade_gone, count(${inTarget}) AS _brigade_there FROM (${placed}) s LEFT JOIN ${target} t ON ${same(key, 't', 's')}${buried ?? ''} GROUP BY s.${ROW}, s.${GROUP}, ${ids(key, 's.')}`;
-  const chained = `SELECT m.*, coalesce(lag(m._brigade_gone) OVER (PARTITION BY ${ids(key, 'm.')}, m._brigade_applies ORDER BY m.${GROUP}), CASE WHEN m._brigade_there > 0 THEN 0 ELSE 1 END) AS _brigade_absent FROM (${met}) m`;
+  const chain = `OVER (PARTITION BY ${ids(key, 'm.')}, m._brigade_applies ORDER BY m.${GROUP})`;
+  const chained = `SELECT m.*, coalesce(lag(m._brigade_gone) ${chain}, CASE WHEN m._brigade_there > 0 THEN 0 ELSE 1 END) AS _brigade_absent, lead(m.${GROUP}) ${chain} AS _brigade_next, max(m._brigade_gone) ${chain} AS _brigade_fell, min(m._brigade_gone) ${chain} AS _brigade_stood FROM (${met}) m`;
   const action = `CASE WHEN e._brigade_applies = 0 THEN 'n' WHEN e._brigade_gone = 1 THEN CASE WHEN e._brigade_absent = 1 THEN 'x' ELSE 'd' END WHEN e._brigade_absent = 1 THEN 'i' ELSE 'u' END`;
-  return `INSERT INTO ${eventsOf(merge)} SELECT e.${ROW}, e.${GROUP}, ${action}, e._brigade_gone, e._brigade_there, ${ids(key, 'e.')} FROM (${chained}) e`;
+  // A row that was deleted in between comes back without its former values; one that came and went is as one deleted.
+  const net = `CASE WHEN e._brigade_applies = 0 OR e._brigade_next IS NOT NULL THEN NULL WHEN e._brigade_gone = 1 THEN CASE WHEN e._brigade_there > 0 OR e._brigade_stood = 0 THEN 'd' ELSE 'x' END WHEN e._brigade_there = 0 THEN 'i' WHEN e._brigade_fell = 1 THEN 'r' ELSE ${updated} END`;
+  return `INSERT INTO ${eventsOf(merge)} SELECT e.${ROW}, e.${GROUP}, ${action}, e._brigade_gone, ${net}, ${ids(key, 'e.')} FROM (${chained}) e`;
 }
 
-// Counts the events, and brings the target to what the last one of each key leaves. `updated`: how a row is changed that
-// no group has deleted.
-function carryOut(
-  merge: Merge,
-  updated: (of: string) => string,
-  checks: readonly string[],
-  bury: readonly string[],
-): string[] {
+// Counts the events, and brings the target to what the last one of each key leaves.
+function carryOut(merge: Merge, checks: readonly string[], bury: readonly string[]): string[] {
   const { counts, key, n, work } = merge;
   const events = eventsOf(merge);
   const sum = (action: string) => `sum(CASE WHEN e._brigade_action = '${action}' THEN 1 ELSE 0 END)`;
-  const by = `OVER (PARTITION BY ${ids(key, 'e.')})`;
-  const last = `SELECT e.*, row_number() OVER (PARTITION BY ${ids(key, 'e.')} ORDER BY e.${GROUP} DESC) AS _brigade_back, max(e._brigade_gone) ${by} AS _brigade_fell, max(CASE WHEN e._brigade_action = 'x' THEN 0 ELSE 1 END) ${by} AS _brigade_touched FROM ${events} e WHERE e._brigade_action <> 'n'`;
-  // A row that was deleted in between comes back without its former values.
-  const action = `CASE WHEN l._brigade_gone = 1 THEN CASE WHEN l._brigade_touched = 1 THEN 'd' ELSE 'x' END WHEN l._brigade_there = 0 THEN 'i' WHEN l._brigade_fell = 1 THEN 'r' ELSE ${updated('l')} END`;
   const blended = blend(merge);
   return [
     ...analyzed(merge, events),
     `INSERT INTO ${counts} SELECT e.${GROUP}, ${n}, ${sum('i')}, ${sum('u')}, ${sum('d')}, 0 FROM ${events} e GROUP BY e.${GROUP}`,
     ...checks,
-    `INSERT INTO ${work} SELECT l.${ROW}, ${action}, ${ids(key, 'l.')} FROM (${last}) l WHERE l._brigade_back = 1`,
+    `INSERT INTO ${work} SELECT e.${ROW}, e._brigade_net, ${ids(key, 'e.')} FROM ${events} e WHERE e._brigade_net IS NOT NULL`,
     ...analyzed(merge),
     ...blended.statements,
     ...bury,
