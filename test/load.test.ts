@@ -1009,6 +1009,16 @@ describe('files that nobody decoded', () => {
     await assert.rejects(loadInto(target, stream(groups([fact, zip]))), /decode before this command/);
   });
 
+  test('a file of whose columns nothing is known needs decode', async () => {
+    const target = await targets.duckdb();
+    const file: Chunk = { $: 'file', uri: 'file:///drop/t.jsonl', table: 't' };
+    for (const line of [[], [{ $: 'table', table: 't', merge: 'append' } as const]])
+      await assert.rejects(
+        loadInto(target, stream(groups([...line, file]))),
+        /^UserError: file file:\/\/\/drop\/t\.jsonl: expected rows \(decode before this command\), or a table line with columns .*, found neither$/,
+      );
+  });
+
   test('PostgreSQL needs decode', async () => {
     const target = await targets.postgres();
     const uri = put('3.csv', '1,o,0,x\n');
