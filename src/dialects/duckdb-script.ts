@@ -10,7 +10,7 @@ import { BATCH, type Fill, ROW, SHAPE, textOf } from '../merge/engine.ts';
 import type { Run } from '../wire/types.ts';
 import { duckdb } from './duckdb.ts';
 import { insertFiles, insertParsed, wireName } from './duckdb-read.ts';
-import { knownTables, type Script, type ScriptOptions } from './script.ts';
+import { knownTables, onceOnly, type Script, type ScriptOptions } from './script.ts';
 
 /** Rows of one INSERT. */
 const ROWS = 1000;
@@ -23,7 +23,7 @@ export function duckdbScript({ write: out, targetSchema }: ScriptOptions): Scrip
     }
     out(sql);
   };
-  const said = new Set<string>();
+  const isNews = onceOnly(/^(CREATE|ALTER) .* IF NOT EXISTS /);
   let opened = false;
   const start = () => {
     if (!opened) write('.bail on\n');
@@ -36,10 +36,7 @@ export function duckdbScript({ write: out, targetSchema }: ScriptOptions): Scrip
       start();
     },
     async run(sql) {
-      if (/^(CREATE|ALTER) .* IF NOT EXISTS /.test(sql)) {
-        if (said.has(sql)) return;
-        said.add(sql);
-      }
+      if (!isNews(sql)) return;
       write(`${sql};\n`);
     },
     rows: async () => undefined,

@@ -4,11 +4,11 @@ import { mismatch } from '../errors.ts';
 import { BATCH, type Fill, ROW, SHAPE } from '../merge/engine.ts';
 import type { Run } from '../wire/types.ts';
 import { exactText } from './exact-text.ts';
+import { insertStatements as insertRows } from './insert-rows.ts';
 import { mysql } from './mysql.ts';
 
-/** Characters of an INSERT after which it ends; far below the least `max_allowed_packet`. */
-const STATEMENT_CHARACTERS = 512 * 1024;
-const STATEMENT_ROWS = 1000;
+/** Far below the least `max_allowed_packet`. */
+const LIMITS = { characters: 512 * 1024, rows: 1000 };
 
 interface Field {
   readonly name: string;
@@ -43,30 +43,16 @@ function fieldOf(fill: Fill, column: Fill['columns'][number]): Field {
 const ownNames = [ROW, BATCH, SHAPE];
 
 /** Rows in statements of up to a thousand. */
-export function* insertStatements(fill: Fill, run: Run): Iterable<string> {
+export function insertStatements(fill: Fill, run: Run): Iterable<string> {
   const fields = fill.columns.map((column) => fieldOf(fill, column));
-  const names = [...ownNames, ...fill.columns.map(({ target }) => mysql.identifier(target))];
-  const head = `INSERT INTO ${fill.stage} (${names.join(', ')}) VALUES\n`;
-  let lines: string[] = [];
-  let size = 0;
-  let number = fill.firstRow;
-  for (const row of run.objects()) {
-    const values = fields.map(({ name, isBytes, isNumber, encode }) => {
+  return insertRows(fill, run, mysql.identifier, LIMITS, (number, row) =>
+    fields.map(({ name, isBytes, isNumber, encode }) => {
       const text = encode(number, row[name]);
       if (text === undefined) return 'NULL';
       if (isBytes) return `X'${text}'`;
       return isNumber ? text : mysql.literal(text);
-    });
-    const line = `(${[number, fill.batch, fill.shape, ...values].join(', ')})`;
-    lines.push(line);
-    size += line.length;
-    number++;
-    if (lines.length < STATEMENT_ROWS && size < STATEMENT_CHARACTERS) continue;
-    yield head + lines.join(',\n');
-    lines = [];
-    size = 0;
-  }
-  if (lines.length > 0) yield head + lines.join(',\n');
+    }),
+  );
 }
 
 const SPECIAL = /[\\\n\r\t\0]/g;

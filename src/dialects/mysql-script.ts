@@ -5,40 +5,30 @@
  * https://dev.mysql.com/doc/refman/8.4/en/mysql-batch-commands.html
  */
 
-import { mismatch } from '../errors.ts';
 import { mysql } from './mysql.ts';
 import { prepared } from './mysql-alter.ts';
 import { insertStatements } from './mysql-rows.ts';
-import { knownTables, type Script, type ScriptOptions } from './script.ts';
+import { knownTables, onceOnly, refuseFiles, type Script, type ScriptOptions } from './script.ts';
 
 export function mysqlScript({ write, targetSchema }: ScriptOptions): Script {
-  const said = new Set<string>();
+  const isNews = onceOnly(/^CREATE .* IF NOT EXISTS /);
   return {
     dialect: mysql,
     takes: 'objects',
     open: async () => {},
     async run(sql) {
-      if (/^CREATE .* IF NOT EXISTS /.test(sql)) {
-        if (said.has(sql)) return;
-        said.add(sql);
-      }
+      if (!isNews(sql)) return;
       // At the end of a script that was cut off the client runs what there is, and half of an ALTER TABLE may well be
       // another one. Half of a text is none.
       const statements = sql.startsWith('ALTER ') ? prepared(mysql.literal(sql)) : [sql];
-      for (const statement of statements) write(`${statement};\n`);
+      for (const statement of statements) write(`${statement};
+`);
     },
     rows: async () => undefined,
     async fill(fill, run) {
       for (const statement of insertStatements(fill, run)) write(`${statement};\n`);
     },
-    fillFiles: (_fill, files) =>
-      Promise.reject(
-        mismatch(
-          `file ${files[0]!.uri}`,
-          'rows on the wire, since MySQL does not read files (decode before this command)',
-          'a file that nobody decoded',
-        ),
-      ),
+    fillFiles: refuseFiles('MySQL'),
     settle: async () => {},
     ...knownTables(targetSchema, mysql),
     hasSchema: async () => undefined,

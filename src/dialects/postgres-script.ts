@@ -4,14 +4,13 @@
  * https://www.postgresql.org/docs/current/app-psql.html
  */
 
-import { mismatch } from '../errors.ts';
 import { BATCH, ROW, SHAPE } from '../merge/engine.ts';
 import { copyLines } from './copy-text.ts';
 import { postgres } from './postgres.ts';
-import { knownTables, type Script, type ScriptOptions } from './script.ts';
+import { knownTables, onceOnly, refuseFiles, type Script, type ScriptOptions } from './script.ts';
 
 export function postgresScript({ write, targetSchema }: ScriptOptions): Script {
-  const said = new Set<string>();
+  const isNews = onceOnly(/^(CREATE|ALTER) .* IF NOT EXISTS /);
   let copying: string | undefined;
   let opened = false;
   // While a conditional's body is made: if that fails, nothing of it was written.
@@ -39,10 +38,7 @@ export function postgresScript({ write, targetSchema }: ScriptOptions): Script {
       start();
     },
     async run(sql) {
-      if (/^(CREATE|ALTER) .* IF NOT EXISTS /.test(sql)) {
-        if (said.has(sql)) return;
-        said.add(sql);
-      }
+      if (!isNews(sql)) return;
       statement(sql);
     },
     rows: async () => undefined,
@@ -57,14 +53,7 @@ export function postgresScript({ write, targetSchema }: ScriptOptions): Script {
       }
       write(lines);
     },
-    fillFiles: (_fill, files) =>
-      Promise.reject(
-        mismatch(
-          `file ${files[0]!.uri}`,
-          'rows on the wire, since PostgreSQL does not read files (decode before this command)',
-          'a file that nobody decoded',
-        ),
-      ),
+    fillFiles: refuseFiles('PostgreSQL'),
     settle: async () => endCopy(),
     ...knownTables(targetSchema, postgres),
     hasSchema: async () => undefined,

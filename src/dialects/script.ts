@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { messageOf, UserError } from '../errors.ts';
+import { messageOf, mismatch, UserError } from '../errors.ts';
 import type { Engine } from '../merge/engine.ts';
 import type { Scratch } from '../stores/scratch.ts';
 import type { Dialect, TargetColumn } from './dialect.ts';
@@ -50,6 +50,29 @@ export function readTargetSchema(path: string): TargetSchema {
     );
   }
   return tables;
+}
+
+/** `fillFiles` of engines that take rows only. */
+export const refuseFiles =
+  (engine: string): Engine['fillFiles'] =>
+  (_fill, files) =>
+    Promise.reject(
+      mismatch(
+        `file ${files[0]!.uri}`,
+        `rows on the wire, since ${engine} does not read files (decode before this command)`,
+        'a file that nobody decoded',
+      ),
+    );
+
+/** Whether a statement is to be said: one that does nothing the second time is said once a script. */
+export function onceOnly(form: RegExp): (sql: string) => boolean {
+  const said = new Set<string>();
+  return (sql) => {
+    if (!form.test(sql)) return true;
+    if (said.has(sql)) return false;
+    said.add(sql);
+    return true;
+  };
 }
 
 /** What a script knows of its target. */

@@ -5,22 +5,21 @@
  */
 
 import { mismatch } from '../errors.ts';
-import { BATCH, type Fill, ROW, SHAPE, type StageColumn } from '../merge/engine.ts';
-import type { Run } from '../wire/types.ts';
+import type { Fill, StageColumn } from '../merge/engine.ts';
+import type { Row } from '../wire/types.ts';
 import { exactText } from './exact-text.ts';
-import { knownTables, type Script, type ScriptOptions } from './script.ts';
+import { insertStatements } from './insert-rows.ts';
+import { knownTables, onceOnly, refuseFiles, type Script, type ScriptOptions } from './script.ts';
 import { sqlite } from './sqlite.ts';
 import { exactDouble } from './sqlite-double.ts';
 
-/** Characters and rows of an INSERT after which it ends. */
-const STATEMENT_CHARACTERS = 512 * 1024;
-const STATEMENT_ROWS = 500;
+const LIMITS = { characters: 512 * 1024, rows: 500 };
 
 /** How long another program may hold the file. */
 const WAIT_MS = 600_000;
 
 export function sqliteScript({ write, targetSchema }: ScriptOptions): Script {
-  const said = new Set<string>();
+  const isNews = onceOnly(/^CREATE .* IF NOT EXISTS /);
   let opened = false;
   const start = () => {
     if (!opened) write(`.bail on\n.timeout ${WAIT_MS}\n`);
@@ -31,24 +30,18 @@ export function sqliteScript({ write, targetSchema }: ScriptOptions): Script {
     takes: 'objects',
     open: async () => start(),
     async run(sql) {
-      if (/^CREATE .* IF NOT EXISTS /.test(sql)) {
-        if (said.has(sql)) return;
-        said.add(sql);
-      }
+      if (!isNews(sql)) return;
       write(`${sql};\n`);
     },
     rows: async () => undefined,
     async fill(fill, run) {
-      for (const statement of insertStatements(fill, run)) write(`${statement};\n`);
+      const values = fill.columns.map((column) => ({ name: column.name, write: literalOf(fill, column) }));
+      const valuesOf = (number: number, row: Row) =>
+        values.map((value) => value.write(number, row[value.name]));
+      for (const statement of insertStatements(fill, run, sqlite.identifier, LIMITS, valuesOf))
+        write(`${statement};\n`);
     },
-    fillFiles: (_fill, files) =>
-      Promise.reject(
-        mismatch(
-          `file ${files[0]!.uri}`,
-          'rows on the wire, since SQLite does not read files (decode before this command)',
-          'a file that nobody decoded',
-        ),
-      ),
+    fillFiles: refuseFiles('SQLite'),
     settle: async () => {},
     ...knownTables(targetSchema, sqlite),
     hasSchema: async () => undefined,
@@ -67,27 +60,6 @@ export function sqliteScript({ write, targetSchema }: ScriptOptions): Script {
       write(`${sqlite.check(`SELECT ${sqlite.literal(`the script was cut off: ${reason}`)}`)};\n`);
     },
   };
-}
-
-function* insertStatements(fill: Fill, run: Run): Iterable<string> {
-  const names = [ROW, BATCH, SHAPE, ...fill.columns.map(({ target }) => sqlite.identifier(target))];
-  const head = `INSERT INTO ${fill.stage} (${names.join(', ')}) VALUES\n`;
-  const fields = fill.columns.map((column) => ({ name: column.name, write: literalOf(fill, column) }));
-  let lines: string[] = [];
-  let size = 0;
-  let number = fill.firstRow;
-  for (const row of run.objects()) {
-    const values = fields.map(({ name, write }) => write(number, row[name]));
-    const line = `(${[number, fill.batch, fill.shape, ...values].join(', ')})`;
-    lines.push(line);
-    size += line.length;
-    number++;
-    if (lines.length < STATEMENT_ROWS && size < STATEMENT_CHARACTERS) continue;
-    yield head + lines.join(',\n');
-    lines = [];
-    size = 0;
-  }
-  if (lines.length > 0) yield head + lines.join(',\n');
 }
 
 /** Writes the values of a column as literals. Throws `UserError` for one that SQLite would alter. */

@@ -7,7 +7,7 @@
 import { mismatch, UserError } from '../errors.ts';
 import type { Engine } from '../merge/engine.ts';
 import type { Dialect } from './dialect.ts';
-import { knownTables, type Script, type ScriptOptions } from './script.ts';
+import { knownTables, onceOnly, type Script, type ScriptOptions } from './script.ts';
 import type { Warehouse } from './warehouse.ts';
 import { loadStatements, refuseRows } from './warehouse-load.ts';
 
@@ -17,7 +17,7 @@ const GO = 'brigade_go';
 export function warehouseScript(warehouse: Warehouse): (options: ScriptOptions) => Script {
   const { dialect } = warehouse;
   return ({ write, targetSchema, bulk = {}, scratch }) => {
-    const said = new Set<string>();
+    const isNews = onceOnly(/^(CREATE|ALTER) .* IF NOT EXISTS /);
     let opened = false;
     let transaction: string[] | undefined;
     const start = () => {
@@ -39,10 +39,7 @@ export function warehouseScript(warehouse: Warehouse): (options: ScriptOptions) 
         );
     };
     const run = (sql: string) => {
-      if (/^(CREATE|ALTER) .* IF NOT EXISTS /.test(sql)) {
-        if (said.has(sql)) return;
-        said.add(sql);
-      }
+      if (!isNews(sql)) return;
       if (warehouse.block === undefined) return say(sql);
       if (sql === dialect.begin) transaction = [];
       if (transaction === undefined) return say(sql);

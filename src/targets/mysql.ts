@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import type { Connection as Client, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import { LOCKED, mysql } from '../dialects/mysql.ts';
 import { insertStatements, loadLines, loadStatement } from '../dialects/mysql-rows.ts';
+import { refuseFiles } from '../dialects/script.ts';
 import { codeOf, messageOf, mismatch, TemporaryError, UserError } from '../errors.ts';
 import type { Fill } from '../merge/engine.ts';
 import type { Context } from '../stage.ts';
@@ -139,14 +140,7 @@ export function connectMysql(
     run,
     rows,
     fill: fillRows,
-    fillFiles: (_fill, files) =>
-      Promise.reject(
-        mismatch(
-          `file ${files[0]!.uri}`,
-          'rows on the wire, since MySQL does not read files (decode before this command)',
-          'a file that nobody decoded',
-        ),
-      ),
+    fillFiles: refuseFiles('MySQL'),
     settle,
     async columns(table) {
       const found = await rows(

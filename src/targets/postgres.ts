@@ -2,7 +2,7 @@ import { finished } from 'node:stream/promises';
 import type { CopyStreamQuery } from 'pg-copy-streams';
 import { copyLines } from '../dialects/copy-text.ts';
 import { postgres } from '../dialects/postgres.ts';
-import { mismatch } from '../errors.ts';
+import { refuseFiles } from '../dialects/script.ts';
 import { BATCH, type Fill, ROW, SHAPE } from '../merge/engine.ts';
 import type { Context } from '../stage.ts';
 import type { Row } from '../wire/types.ts';
@@ -94,14 +94,7 @@ export function connectPostgres(
         });
       });
     },
-    fillFiles: (_fill, files) =>
-      Promise.reject(
-        mismatch(
-          `file ${files[0]!.uri}`,
-          'rows on the wire, since PostgreSQL does not read files (decode before this command)',
-          'a file that nobody decoded',
-        ),
-      ),
+    fillFiles: refuseFiles('PostgreSQL'),
     settle: endCopy,
     async columns(table) {
       const rows = await query(
