@@ -21,7 +21,8 @@ export function mysqlScript({ write, targetSchema }: ScriptOptions): Script {
       // At the end of a script that was cut off the client runs what there is, and half of an ALTER TABLE may well be
       // another one. Half of a text is none.
       const statements = sql.startsWith('ALTER ') ? prepared(mysql.literal(sql)) : [sql];
-      for (const statement of statements) write(`${statement};
+      for (const statement of statements)
+        write(`${statement};
 `);
     },
     rows: async () => undefined,
