@@ -312,6 +312,26 @@ for (const name of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
       );
     });
 
+    test('two tables of a group that the target would call by one name are refused', async () => {
+      const { into, select } = await fresh();
+      const line = (each: string) => table(each, 'id int', { key: ['id'], merge: 'replace' });
+      const both = stream(groups([rows(line('T x'), { id: 1 }), rows(line('T y'), { id: 2 })]));
+      await rejects(
+        into(both, { targetName: 'same' }),
+        /^table T y: expected tables of different names in \w+, found T x and T y, both called same there /,
+      );
+      if (name !== 'postgres' && name !== 'duckdb') return;
+      const cases = stream(groups([rows(line('Users'), { id: 1 }), rows(line('users'), { id: 2 })]));
+      await rejects(into(cases), /^table users: expected tables of different names in /);
+      assert.deepEqual(await select('SELECT count(*) FROM @brigade_ledger'), [['0']]);
+      // One after the other they are the same table.
+      await into(stream(groups([rows(line('Users'), { id: 1 })], [rows(line('users'), { id: 2 })])), {
+        maxDelete: 100,
+        batchGroups: 2,
+      });
+      assert.deepEqual(await select('SELECT id FROM @users'), [['2']]);
+    });
+
     const bad: readonly [string, unknown, RegExp][] = [
       ['int', '1.5', /column v: expected int, found "1\.5"$/],
       ['int', 'x', /column v: expected int, found "x"$/],

@@ -2,7 +2,7 @@
 
 import type { CommitLine, DdlLine, FeedLine, TableLine } from '../wire/types.ts';
 import { applyTables, prepareTables } from './apply-tables.ts';
-import { checkCounts, checkKeys } from './checks.ts';
+import { checkCounts, checkKeys, checkTargets } from './checks.ts';
 import { dropStage } from './forms.ts';
 import { checkLate, isNewest, isWholeCopy } from './late.ts';
 import { checkCursor, insertDdl, insertLedger, isNew, type LedgerEntry, type LedgerGroup } from './ledger.ts';
@@ -42,6 +42,7 @@ export async function applyUnit(delivery: Delivery, staging: Staging, session: S
   checkCounts(unit, commit, options, context);
   const group = commit === undefined ? undefined : ledgerGroup(commit, unit, feed);
   if (group !== undefined) checkKeys(tables);
+  checkTargets(tables, dialect);
   const chosen = unit.group?.tables;
   const summary =
     chosen === undefined ? [wholeUnit(unit, tables)] : selectionEntries(chosen, tables, unit.tables.size + 1);

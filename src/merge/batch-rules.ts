@@ -6,7 +6,7 @@
 import { type Chunk, isControl, type TableLine } from '../wire/types.ts';
 import type { Delivery } from './apply-unit.ts';
 import { familyOf } from './batch-family.ts';
-import { checkCounts, checkKeys } from './checks.ts';
+import { checkCounts, checkKeys, sharedTarget } from './checks.ts';
 import { contractOf } from './contract.ts';
 import { type ColumnType, joinTypes } from './lattice.ts';
 import type { Naming } from './names.ts';
@@ -44,6 +44,7 @@ interface Common {
 /** The rules of a batch that is empty yet. */
 export function createBatchRules(session: Session): BatchRules {
   const tables = new Map<string, Common>();
+  const named = new Map<string, StagedTable>();
   let last: HeldGroup | undefined;
   let subtables: string | undefined;
   let version: string | undefined;
@@ -52,6 +53,7 @@ export function createBatchRules(session: Session): BatchRules {
       if (isAlone(group, session) || (last !== undefined && !follows(group, last))) return false;
       const { unit } = group.delivery;
       const all = [...unit.tables.values()];
+      if (sharedTarget([...named.values(), ...all], session.engine.dialect) !== undefined) return false;
       const lines = all.map(({ line }) => line);
       const children = lines.filter(({ parent }) => parent !== undefined).map(({ table }) => table);
       if (last !== undefined && subtables !== JSON.stringify(children.sort())) return false;
@@ -69,6 +71,7 @@ export function createBatchRules(session: Session): BatchRules {
         next.set(table.name, joined);
       }
       for (const [name, common] of next) tables.set(name, common);
+      for (const table of all) named.set(table.name, table);
       subtables = JSON.stringify(children.sort());
       last = group;
       return true;

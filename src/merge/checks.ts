@@ -1,3 +1,4 @@
+import type { Dialect } from '../dialects/dialect.ts';
 import { mismatch, UserError } from '../errors.ts';
 import type { Context } from '../stage.ts';
 import type { CommitLine } from '../wire/types.ts';
@@ -12,6 +13,35 @@ export function checkKeys(tables: readonly StagedTable[]): void {
     ({ line }) => line.merge === undefined && line.parent === undefined && (line.key ?? []).length === 0,
   );
   if (without.length > 0) throw keyMissing(without);
+}
+
+type Named = Pick<StagedTable, 'name' | 'target'>;
+
+/** Two tables that the target calls by one name: they would replace or mix each other's rows. */
+export function sharedTarget(
+  tables: Iterable<Named>,
+  dialect: Dialect,
+): { readonly one: Named; readonly other: Named } | undefined {
+  const seen = new Map<string, Named>();
+  for (const other of tables) {
+    const id = dialect.foldsCase ? other.target.toLowerCase() : other.target;
+    const one = seen.get(id) ?? other;
+    if (one.name !== other.name) return { one, other };
+    seen.set(id, other);
+  }
+  return undefined;
+}
+
+/** Throws if two tables of a unit would be one in the target. */
+export function checkTargets(tables: readonly StagedTable[], dialect: Dialect): void {
+  const found = sharedTarget(tables, dialect);
+  if (found === undefined) return;
+  const { one, other } = found;
+  throw mismatch(
+    `table ${other.name}`,
+    `tables of different names in ${dialect.name}`,
+    `${one.name} and ${other.name}, both called ${other.target} there (see --target-name and --name-case)`,
+  );
 }
 
 /**
