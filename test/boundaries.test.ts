@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FEEDS } from '../src/demo/deliver.ts';
 import { TemporaryError, UserError } from '../src/errors.ts';
-import { ALL, type Clean, cleanRuns, resumes, SEED, someOf } from './support/breaking.ts';
+import { ALL, type Clean, cleanRuns, inTurn, resumes, SEED, someOf } from './support/breaking.ts';
 import { command } from './support/cli.ts';
 import { interceptCalls } from './support/duckdb-calls.mjs';
 import { type Fate, type FaultProxy, startFaultProxy } from './support/fault-proxy.ts';
@@ -19,7 +19,9 @@ import { chunksOf, driftWire, smallWire, type WireText } from './support/wires.t
 const HOUR_MS = 3_600_000;
 const DIE = new URL('support/die-at.mjs', import.meta.url).href;
 
-/** Feeds in turn, and tables that change, each with its wire and what it leaves in a target. */
+let sections = 0;
+
+/** Feeds, and tables that change, each with its wire and what it leaves in a target. */
 function ofEachFeed(
   name: string,
   target: () => Promise<TestTarget>,
@@ -27,7 +29,7 @@ function ofEachFeed(
   body: (wire: WireText, clean: Clean, turn: number) => Promise<number>,
 ): void {
   describe(`${name}, every statement`, { skip }, () => {
-    for (const [turn, feed] of [...FEEDS, 'drift' as const].entries()) {
+    for (const [turn, feed] of [...inTurn(FEEDS, sections++), 'drift' as const].entries()) {
       test(`${feed} (${ALL ? 'KILL_ALL' : `KILL_SEED=${SEED}`})`, { timeout: HOUR_MS }, async (t) => {
         const wire = feed === 'drift' ? await driftWire() : await smallWire(feed);
         const tried = await body(wire, await cleanRuns(wire, target), turn);
@@ -49,7 +51,7 @@ for (const { name, target, skip } of servers) {
     const places = total.messages
       .flatMap((message, i) => fates.map((fate) => ({ fate, n: i + 1, message })))
       .filter(({ fate, message }) => fate !== 'fail' || total.canFail(message));
-    const some = someOf(places, name === 'PostgreSQL' ? 6 : 3, random(SEED + turn));
+    const some = someOf(places, 3, random(SEED + turn));
     // Cut while rows wait to be taken: the one place where the client says several things in a row.
     const copy = places.find(({ fate, message }) => fate === 'after' && message.includes('COPY '));
     const chosen = [...new Set([...some, ...(copy === undefined ? [] : [copy])])];

@@ -9,7 +9,7 @@ import { describe, test } from 'node:test';
 import type { ToSqlOptions } from '../src/commands/to-sql.ts';
 import { FEEDS, type FeedName } from '../src/demo/deliver.ts';
 import { openDuckDB } from '../src/duckdb.ts';
-import { ALL, cleanRuns, type Deliver, SEED, someOf, wholeGroups } from './support/breaking.ts';
+import { ALL, cleanRuns, type Deliver, inTurn, SEED, someOf, wholeGroups } from './support/breaking.ts';
 import { mariadbMissing } from './support/mariadb.ts';
 import {
   duckdbTarget,
@@ -34,9 +34,14 @@ import { chunksOf, smallWire, wireText } from './support/wires.ts';
 const HOUR_MS = 3_600_000;
 const how = ALL ? 'KILL_ALL' : `KILL_SEED=${SEED}`;
 
-for (const target of [duckdbTarget, postgresTarget]) {
-  describe(`a wire that is cut at any line leaves whole groups (${target.name})`, () => {
-    for (const [turn, feed] of FEEDS.entries()) {
+const engines = [
+  { name: 'DuckDB', target: duckdbTarget },
+  { name: 'PostgreSQL', target: postgresTarget },
+];
+
+for (const [n, { name, target }] of engines.entries()) {
+  describe(`a wire that is cut at any line leaves whole groups in ${name}`, () => {
+    for (const [turn, feed] of inTurn(FEEDS, n).entries()) {
       test(`${feed} (${how})`, { timeout: HOUR_MS }, async (t) => {
         const wire = await smallWire(feed);
         const clean = await cleanRuns(wire, target);
@@ -74,9 +79,11 @@ const clients: readonly Client[] = [
 // Its scripts add columns to a table of which they were told only (--target-schema).
 const isTold = (dialect: string, feed: FeedName) => dialect !== 'sqlite' || feed !== 'exports';
 
-for (const { dialect, target, skip, run } of clients) {
+for (const [n, { dialect, target, skip, run }] of clients.entries()) {
   describe(`a script for ${dialect} that is cut anywhere leaves whole groups`, { skip }, () => {
-    for (const [turn, feed] of FEEDS.filter((each) => isTold(dialect, each)).entries()) {
+    for (const [turn, feed] of inTurn(FEEDS, n)
+      .filter((each) => isTold(dialect, each))
+      .entries()) {
       test(`${feed} (${how})`, { timeout: HOUR_MS }, async (t) => {
         const wire = await smallWire(feed);
         const textOf = async (bytes: Uint8Array) => {

@@ -24,6 +24,11 @@ export type Deliver = (target: TestTarget, bytes: Uint8Array) => Promise<unknown
 
 const byLoad: Deliver = (target, bytes) => loadInto(target, chunksOf(bytes));
 
+/** All of `items`, or every n-th one: of the tests for several engines each takes others, and together they take all. */
+export function inTurn<T>(items: readonly T[], turn: number, every = 2): T[] {
+  return items.filter((_, i) => ALL || i % every === turn % every);
+}
+
 export interface Clean {
   /** After so many groups. */
   readonly after: readonly Standing[];
