@@ -8,10 +8,10 @@ import { type DuckDB, openDuckDB, quoteName, quoteText } from '../src/duckdb.ts'
 import { UserError } from '../src/errors.ts';
 import type { FormatInput } from '../src/formats/format.ts';
 import { formats } from '../src/formats/index.ts';
+import { duckdbRows } from '../src/formats/parquet/duckdb.ts';
+import { readMetadata } from '../src/formats/parquet/metadata.ts';
+import { kernelLeaves } from '../src/formats/parquet/rows.ts';
 import { parquet } from '../src/formats/parquet.ts';
-import { duckdbRows } from '../src/formats/parquet-duckdb.ts';
-import { readMetadata } from '../src/formats/parquet-metadata.ts';
-import { kernelLeaves } from '../src/formats/parquet-rows.ts';
 import { quietContext } from '../src/stage.ts';
 import { type Column, isControl, type Run, type TypeName } from '../src/wire/types.ts';
 import { foreignParquet } from './support/foreign-parquet.ts';

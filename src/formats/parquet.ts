@@ -2,11 +2,11 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { mismatch } from '../errors.ts';
 import type { Chunk, Column } from '../wire/types.ts';
 import type { FormatCode, FormatInput } from './format.ts';
-import { duckdbColumns, duckdbRows } from './parquet-duckdb.ts';
-import { checkInt96 } from './parquet-int96.ts';
-import { type ParquetMetadata, readMetadata } from './parquet-metadata.ts';
-import { kernelLeaves, readRows } from './parquet-rows.ts';
-import { checkSchema } from './parquet-schema.ts';
+import { duckdbColumns, duckdbRows } from './parquet/duckdb.ts';
+import { checkInt96 } from './parquet/int96.ts';
+import { type ParquetMetadata, readMetadata } from './parquet/metadata.ts';
+import { kernelLeaves, readRows } from './parquet/rows.ts';
+import { checkSchema } from './parquet/schema.ts';
 
 /**
  * Parquet. A file without nested columns is read by a kernel, whole pages at a time: memory is a page of each column.

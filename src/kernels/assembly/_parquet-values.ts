@@ -1,5 +1,5 @@
 // One value of a Parquet column of fixed width → JSON, in the same forms as the projection for DuckDB gives
-// (src/formats/parquet-projection.ts). Writes up to 128 bytes.
+// (src/formats/parquet/projection.ts). Writes up to 128 bytes.
 
 import { writeDecimal } from './_decimal-bytes';
 import { writeDouble, writeFloat, writePadded, writeSigned, writeUnsigned } from './_decimal-text';

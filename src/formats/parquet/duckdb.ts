@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { open, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DuckDB, duckdbMessage, openDuckDB, quoteName, quoteText } from '../duckdb.ts';
-import { mismatch, UserError } from '../errors.ts';
-import { runOfBytes, runOfRows } from '../wire/run.ts';
-import { type Column, RUN_BYTES, type Run, type TableLine } from '../wire/types.ts';
-import type { FormatInput } from './format.ts';
-import { type Footer, parquetScan, readFooter } from './parquet-duckdb-footer.ts';
-import type { ParquetMetadata } from './parquet-metadata.ts';
-import { makeTemporaryDirectory, removeTemporaryDirectory } from './temporary-files.ts';
+import { type DuckDB, duckdbMessage, openDuckDB, quoteName, quoteText } from '../../duckdb.ts';
+import { mismatch, UserError } from '../../errors.ts';
+import { runOfBytes, runOfRows } from '../../wire/run.ts';
+import { type Column, RUN_BYTES, type Run, type TableLine } from '../../wire/types.ts';
+import type { FormatInput } from '../format.ts';
+import { makeTemporaryDirectory, removeTemporaryDirectory } from '../temporary-files.ts';
+import { type Footer, parquetScan, readFooter } from './duckdb-footer.ts';
+import type { ParquetMetadata } from './metadata.ts';
 
 interface OpenFile {
   /** What messages call it. */

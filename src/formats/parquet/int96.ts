@@ -1,10 +1,10 @@
 import type { FileHandle } from 'node:fs/promises';
-import { mismatch } from '../errors.ts';
-import { openParquetKernel, type ParquetKernel } from '../kernels/parquet.ts';
-import { isKnownCodec } from './parquet-codecs.ts';
-import type { Span } from './parquet-encodings.ts';
-import { type ColumnChunk, type ParquetMetadata, PHYSICAL, type SchemaNode } from './parquet-metadata.ts';
-import { type Page, readPage } from './parquet-page.ts';
+import { mismatch } from '../../errors.ts';
+import { openParquetKernel, type ParquetKernel } from '../../kernels/parquet.ts';
+import { isKnownCodec } from './codecs.ts';
+import type { Span } from './encodings.ts';
+import { type ColumnChunk, type ParquetMetadata, PHYSICAL, type SchemaNode } from './metadata.ts';
+import { type Page, readPage } from './page.ts';
 
 /**
  * Makes sure that DuckDB, which reads INT96 timestamps in microseconds, cuts nothing off them: looks at each of them

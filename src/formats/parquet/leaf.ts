@@ -1,12 +1,12 @@
-import { PARQUET_CODES } from '../kernels/parquet.ts';
-import type { Column, TypeName } from '../wire/types.ts';
-import { PHYSICAL, type SchemaNode } from './parquet-metadata.ts';
-import { numberOf, structOf } from './parquet-thrift.ts';
+import { PARQUET_CODES } from '../../kernels/parquet.ts';
+import type { Column, TypeName } from '../../wire/types.ts';
+import { PHYSICAL, type SchemaNode } from './metadata.ts';
+import { numberOf, structOf } from './thrift.ts';
 
 /** What becomes of a column that is not nested: its wire type, and what the kernel does with its values. */
 export interface Leaf {
   readonly column: Column;
-  /** Its physical type (PHYSICAL of parquet-metadata.ts). */
+  /** Its physical type (PHYSICAL of metadata.ts). */
   readonly physical: number;
   readonly code: number;
   /** Bytes of a PLAIN value; 0: its length stands before it. */

@@ -1,6 +1,6 @@
 import type { DuckDBType } from '@duckdb/node-api';
-import { quoteName, quoteText } from '../duckdb.ts';
-import type { Column, TypeName } from '../wire/types.ts';
+import { quoteName, quoteText } from '../../duckdb.ts';
+import type { Column, TypeName } from '../../wire/types.ts';
 
 /**
  * How a value of a DuckDB type gets its wire form: SQL that DuckDB's JSON writer prints exactly so. Left alone, that

@@ -1,8 +1,8 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ParquetKernel } from '../kernels/parquet.ts';
-import type { Span } from './parquet-encodings.ts';
-import { makeTemporaryDirectory, removeTemporaryDirectory } from './temporary-files.ts';
+import type { ParquetKernel } from '../../kernels/parquet.ts';
+import { makeTemporaryDirectory, removeTemporaryDirectory } from '../temporary-files.ts';
+import type { Span } from './encodings.ts';
 
 /** Where the values of pages wait for which there is no room in memory: a temporary file, made when first needed. */
 export interface Spill {

@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
-import { mismatch } from '../errors.ts';
-import { numberOf, readThrift, structOf, ThriftCut, type ThriftStruct } from './parquet-thrift.ts';
+import { mismatch } from '../../errors.ts';
+import { numberOf, readThrift, structOf, ThriftCut, type ThriftStruct } from './thrift.ts';
 
 /** What stands before a page. */
 export interface PageHeader {

@@ -1,6 +1,6 @@
-import { mismatch } from '../errors.ts';
-import { annotationOf } from './parquet-leaf.ts';
-import type { SchemaNode } from './parquet-metadata.ts';
+import { mismatch } from '../../errors.ts';
+import { annotationOf } from './leaf.ts';
+import type { SchemaNode } from './metadata.ts';
 
 /** Throws `UserError` on columns that have no place on the wire, or that would be changed on the way there. */
 export function checkSchema(schema: readonly SchemaNode[], file: string, path: readonly string[] = []): void {

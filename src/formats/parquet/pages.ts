@@ -1,12 +1,12 @@
 import type { FileHandle } from 'node:fs/promises';
-import { mismatch } from '../errors.ts';
-import type { ParquetKernel } from '../kernels/parquet.ts';
-import { placePlain, type Span } from './parquet-encodings.ts';
-import type { Leaf } from './parquet-leaf.ts';
-import type { ColumnChunk } from './parquet-metadata.ts';
-import { readPage } from './parquet-page.ts';
-import type { PageHeader } from './parquet-page-header.ts';
-import type { Spill, SpilledValues } from './parquet-spill.ts';
+import { mismatch } from '../../errors.ts';
+import type { ParquetKernel } from '../../kernels/parquet.ts';
+import { placePlain, type Span } from './encodings.ts';
+import type { Leaf } from './leaf.ts';
+import type { ColumnChunk } from './metadata.ts';
+import { readPage } from './page.ts';
+import type { PageHeader } from './page-header.ts';
+import type { Spill, SpilledValues } from './spill.ts';
 
 /** A column on its way through one row group. */
 export interface ColumnPages {

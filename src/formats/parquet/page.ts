@@ -1,10 +1,10 @@
 import type { FileHandle } from 'node:fs/promises';
-import { mismatch } from '../errors.ts';
-import type { ParquetKernel } from '../kernels/parquet.ts';
-import { decompressPage } from './parquet-codecs.ts';
-import type { Span } from './parquet-encodings.ts';
-import type { ColumnChunk } from './parquet-metadata.ts';
-import { type PageHeader, readPageHeader } from './parquet-page-header.ts';
+import { mismatch } from '../../errors.ts';
+import type { ParquetKernel } from '../../kernels/parquet.ts';
+import { decompressPage } from './codecs.ts';
+import type { Span } from './encodings.ts';
+import type { ColumnChunk } from './metadata.ts';
+import { type PageHeader, readPageHeader } from './page-header.ts';
 
 export interface Page {
   readonly header: PageHeader;

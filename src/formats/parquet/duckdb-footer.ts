@@ -1,9 +1,9 @@
-import { type DuckDB, quoteText } from '../duckdb.ts';
-import { mismatch } from '../errors.ts';
-import type { Column } from '../wire/types.ts';
-import { annotationOf } from './parquet-leaf.ts';
-import type { ParquetMetadata } from './parquet-metadata.ts';
-import { type Projection, projectionOf } from './parquet-projection.ts';
+import { type DuckDB, quoteText } from '../../duckdb.ts';
+import { mismatch } from '../../errors.ts';
+import type { Column } from '../../wire/types.ts';
+import { annotationOf } from './leaf.ts';
+import type { ParquetMetadata } from './metadata.ts';
+import { type Projection, projectionOf } from './projection.ts';
 
 /** What a Parquet footer says, as far as reading it exactly needs. */
 export interface Footer {

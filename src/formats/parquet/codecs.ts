@@ -1,9 +1,9 @@
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import { messageOf, mismatch } from '../errors.ts';
-import type { ParquetKernel } from '../kernels/parquet.ts';
-import { SNAPPY_PROBLEMS, snappyLength } from '../kernels/snappy.ts';
-import { unzstd } from './codecs/zstd.ts';
-import type { Span } from './parquet-encodings.ts';
+import { messageOf, mismatch } from '../../errors.ts';
+import type { ParquetKernel } from '../../kernels/parquet.ts';
+import { SNAPPY_PROBLEMS, snappyLength } from '../../kernels/snappy.ts';
+import { unzstd } from '../codecs/zstd.ts';
+import type { Span } from './encodings.ts';
 
 /** https://github.com/apache/parquet-format/blob/master/Compression.md; those left out are read by DuckDB, or not at all. */
 const CODECS = { none: 0, snappy: 1, gzip: 2, brotli: 4, zstd: 6, lz4Raw: 7 } as const;

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { mismatch } from '../errors.ts';
+import { mismatch } from '../../errors.ts';
 import {
   asStruct,
   listOf,
@@ -9,7 +9,7 @@ import {
   type ThriftStruct,
   type ThriftValue,
   textOf,
-} from './parquet-thrift.ts';
+} from './thrift.ts';
 
 /**
  * The footer of a Parquet file (https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift):

@@ -1,7 +1,7 @@
-import { mismatch } from '../errors.ts';
-import type { ParquetKernel } from '../kernels/parquet.ts';
-import type { Leaf } from './parquet-leaf.ts';
-import { PHYSICAL } from './parquet-metadata.ts';
+import { mismatch } from '../../errors.ts';
+import type { ParquetKernel } from '../../kernels/parquet.ts';
+import type { Leaf } from './leaf.ts';
+import { PHYSICAL } from './metadata.ts';
 
 /** A piece of the kernel's memory. */
 export interface Span {

@@ -1,16 +1,16 @@
 import { isUtf8 } from 'node:buffer';
 import type { FileHandle } from 'node:fs/promises';
-import { mismatch } from '../errors.ts';
-import { openParquetKernel, PARQUET_STATUS, type ParquetKernel } from '../kernels/parquet.ts';
-import { runOfBytes, runOfRows } from '../wire/run.ts';
-import { RUN_BYTES, type Run, type TableLine } from '../wire/types.ts';
-import { firstInvalidUtf8 } from './encoding.ts';
-import type { FormatInput } from './format.ts';
-import { isKnownCodec } from './parquet-codecs.ts';
-import { type Leaf, leafOf } from './parquet-leaf.ts';
-import type { ParquetMetadata, RowGroup } from './parquet-metadata.ts';
-import { type ColumnPages, columnPages } from './parquet-pages.ts';
-import { openSpill, type Spill } from './parquet-spill.ts';
+import { mismatch } from '../../errors.ts';
+import { openParquetKernel, PARQUET_STATUS, type ParquetKernel } from '../../kernels/parquet.ts';
+import { runOfBytes, runOfRows } from '../../wire/run.ts';
+import { RUN_BYTES, type Run, type TableLine } from '../../wire/types.ts';
+import { firstInvalidUtf8 } from '../encoding.ts';
+import type { FormatInput } from '../format.ts';
+import { isKnownCodec } from './codecs.ts';
+import { type Leaf, leafOf } from './leaf.ts';
+import type { ParquetMetadata, RowGroup } from './metadata.ts';
+import { type ColumnPages, columnPages } from './pages.ts';
+import { openSpill, type Spill } from './spill.ts';
 
 /** The columns, if the kernel reads all there is in the file; undefined if DuckDB has to. */
 export function kernelLeaves({ schema, rowGroups }: ParquetMetadata): readonly Leaf[] | undefined {
