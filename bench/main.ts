@@ -135,13 +135,6 @@ execFileSync('bash', [
   '-c',
   `mkdir -p ${bin} && for f in ${root}bin/*.js; do ln -sf $f ${bin}$(basename $f .js); done`,
 ]);
-const wanted = values.only.split(',').map((text) => text.trim());
-for (const { name, prepare } of jobs(Number(values.scale))) {
-  if (!wanted.some((text) => name.includes(text))) continue;
-  const start = performance.now();
-  sections.push(...(await measureJob({ name, ...(await prepare()) }, runs)));
-  console.error(`  took ${((performance.now() - start) / 1000).toFixed(0)} s in all`);
-}
 const packages = [
   '@duckdb/node-api',
   'csv-parse',
@@ -151,15 +144,34 @@ const packages = [
   'hyparquet',
   'parquetjs-lite',
 ];
-const page = [
-  '# Benchmarks',
-  '',
-  'Written by `npm run bench`: whole processes, from start to exit; ours and the peers take turns in one run; the median of',
-  `${runs} runs each. Outputs are compared before anything is measured. A ratio above 1 means that bucket-brigade is faster.`,
-  '',
-  `Machine: ${cpus().length} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release().split('-')[0]}, Node ${process.version}.`,
-  `Packages: ${packages.map((name) => `${name} ${versionOf(name)}`).join(', ')}.`,
-  '',
-  ...sections,
-].join('\n');
-writeFileSync(values.out ?? new URL('../docs/benchmarks.md', import.meta.url), page);
+
+// After each job, so that a run that is broken off leaves what it has measured.
+function write(): void {
+  const page = [
+    '# Benchmarks',
+    '',
+    'Written by `npm run bench`: whole processes, from start to exit; ours and the peers take turns in one run; the median of',
+    `${runs} runs each. Outputs are compared before anything is measured. A ratio above 1 means that bucket-brigade is faster.`,
+    '',
+    `Machine: ${cpus().length} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release().split('-')[0]}, Node ${process.version}.`,
+    `Packages: ${packages.map((name) => `${name} ${versionOf(name)}`).join(', ')}.`,
+    '',
+    ...sections,
+  ].join('\n');
+  writeFileSync(values.out ?? new URL('../docs/benchmarks.md', import.meta.url), page);
+}
+
+const wanted = values.only.split(',').map((text) => text.trim());
+for (const { name, prepare } of jobs(Number(values.scale))) {
+  if (!wanted.some((text) => name.includes(text))) continue;
+  const start = performance.now();
+  try {
+    sections.push(...(await measureJob({ name, ...(await prepare()) }, runs)));
+  } catch (error) {
+    console.error(error);
+    sections.push(`### ${name}`, '', 'Failed in this run.', '');
+    process.exitCode = 1;
+  }
+  write();
+  console.error(`  took ${((performance.now() - start) / 1000).toFixed(0)} s in all`);
+}
