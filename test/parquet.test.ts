@@ -571,6 +571,20 @@ const KERNEL_READS = [
   'nulls',
 ] as const;
 
+test('a page of more rows than its row group is refused', async () => {
+  const bytes = readFileSync(await make('SELECT 7 AS i FROM range(100)', 'COMPRESSION uncompressed'));
+  // The values of the page, field 1 of its header: zigzag 200; made 101.
+  const at = bytes.indexOf(Buffer.from([0x15, 0xc8, 1]));
+  assert.ok(at > 0 && at < 100);
+  bytes[at + 1] = 0xca;
+  const path = nextPath();
+  writeFileSync(path, bytes);
+  assert.match(
+    (await failure(path)).message,
+    /row group 1 column i: expected 100 values, found 101 at least$/,
+  );
+});
+
 test('a level that no column can have is refused, not counted', async () => {
   const bytes = readFileSync(await make('SELECT 7 AS i FROM range(100)', 'COMPRESSION uncompressed'));
   // The levels of all rows: their length, a run of 100, the level 1.

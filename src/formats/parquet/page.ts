@@ -33,16 +33,13 @@ export async function readPage(
   const region = regionOf(header);
   const at = kernel.region(region, bytes);
   const span = { at, end: at + bytes };
-  if (!header.isCompressed || chunk.codec === 0) {
-    if (compressedBytes !== bytes)
-      throw mismatch(place, `a page of ${bytes} bytes`, `one of ${compressedBytes}`);
-    await readInto(file, kernel, { at, length: bytes }, start, place);
-    header.check(kernel.bytes.subarray(at, span.end), place);
-    return { header, region, span, next };
-  }
-  const input = kernel.region('input', compressedBytes);
+  const isCompressed = header.isCompressed && chunk.codec !== 0;
+  if (!isCompressed && compressedBytes !== bytes)
+    throw mismatch(place, `a page of ${bytes} bytes`, `one of ${compressedBytes}`);
+  const input = isCompressed ? kernel.region('input', compressedBytes) : at;
   await readInto(file, kernel, { at: input, length: compressedBytes }, start, place);
   header.check(kernel.bytes.subarray(input, input + compressedBytes), place);
+  if (!isCompressed) return { header, region, span, next };
   // Of a page of the second version, the levels before the values are not compressed.
   kernel.bytes.copy(kernel.bytes, at, input, input + levelBytes);
   const from = { at: input + levelBytes, end: input + compressedBytes };
