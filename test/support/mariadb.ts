@@ -1,12 +1,7 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
 import mysql from 'mysql2/promise';
-import { scratch } from './scratch.ts';
+import { freePort, serverPlace, startServer, untilReady } from './server.ts';
 
-const NOBODY = 65_534;
-const READY_MS = 30_000;
 // Debian keeps the server where only root looks.
 const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/local/sbin`;
 
@@ -50,13 +45,8 @@ export async function mariadbQuery(url: string, sql: string): Promise<(string | 
 }
 
 async function start(): Promise<MariadbServer> {
-  const folder = scratch('mariadb');
-  chmodSync(folder, 0o755);
-  const isRoot = process.getuid?.() === 0;
-  const user = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
-  const data = join(folder, 'data');
-  mkdirSync(data, { mode: 0o700 });
-  if (isRoot) chownSync(data, NOBODY, NOBODY);
+  const place = serverPlace('mariadb');
+  const { data, user } = place;
   const env = { PATH, LC_ALL: 'C', TZ: 'UTC' };
   const made = spawnSync(
     'mariadb-install-db',
@@ -71,28 +61,10 @@ async function start(): Promise<MariadbServer> {
     'mariadbd --no-defaults --datadir="$0" --port="$1" --bind-address=127.0.0.1 --socket="$0/socket" --pid-file="$0/pid" ' +
     '--innodb-flush-log-at-trx-commit=0 --debug-no-sync --innodb-buffer-pool-size=64M --skip-log-bin >"$0/log" 2>&1 </dev/null & ' +
     'server=$!; cat >/dev/null; kill -TERM $server; wait $server';
-  const child = spawn('sh', ['-c', script, data, String(port)], {
-    ...user,
-    env,
-    cwd: data,
-    stdio: ['pipe', 'ignore', 'ignore'],
-    detached: true,
-  });
-  child.unref();
-  (child.stdin as unknown as { unref(): void }).unref();
+  startServer([script, data, String(port)], place, env);
 
   const admin = `mysql://root@127.0.0.1:${port}/mysql`;
-  const deadline = Date.now() + READY_MS;
-  for (;;) {
-    try {
-      await mariadbQuery(admin, 'SELECT 1');
-      break;
-    } catch (error) {
-      if (Date.now() > deadline)
-        throw new Error(`mariadb: ${readFileSync(join(data, 'log'), 'utf8')}`, { cause: error });
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
+  await untilReady(place, () => mariadbQuery(admin, 'SELECT 1'));
   return {
     port,
     database: async () => {
@@ -114,15 +86,4 @@ export function runMariadb(url: string, text: string): { code: number; stdout: s
     { input: text, encoding: 'utf8' },
   );
   return { code: status ?? 1, stdout, stderr };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.on('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
 }

@@ -1,15 +1,10 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, cpSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { scratch } from './scratch.ts';
-
-// PostgreSQL refuses to run as root. `nobody` is on every system, so no user has to be made.
-const NOBODY = 65_534;
-const READY_MS = 20_000;
+import { freePort, serverPlace, startServer, untilReady } from './server.ts';
 
 export interface PostgresServer {
   readonly host: string;
@@ -39,14 +34,9 @@ export async function query(url: string, sql: string): Promise<Record<string, un
 }
 
 async function start(): Promise<PostgresServer> {
-  const folder = scratch('postgres');
-  chmodSync(folder, 0o755);
-  const isRoot = process.getuid?.() === 0;
-  const user = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
+  const place = serverPlace('postgres');
+  const { folder, data, isRoot, user } = place;
   const bin = binaries(folder, isRoot);
-  const data = join(folder, 'data');
-  mkdirSync(data, { mode: 0o700 });
-  if (isRoot) chownSync(data, NOBODY, NOBODY);
   const env = { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' };
 
   const init = spawnSync(
@@ -61,29 +51,11 @@ async function start(): Promise<PostgresServer> {
   const script =
     '"$0" -D "$1" -p "$2" -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c max_connections=40 ' +
     '>"$1/log" 2>&1 </dev/null & server=$!; cat >/dev/null; kill -INT $server; wait $server';
-  const child = spawn('sh', ['-c', script, join(bin, 'postgres'), data, String(port)], {
-    ...user,
-    env,
-    cwd: data,
-    stdio: ['pipe', 'ignore', 'ignore'],
-    detached: true,
-  });
-  child.unref();
-  (child.stdin as unknown as { unref(): void }).unref();
+  startServer([script, join(bin, 'postgres'), data, String(port)], place, env);
 
   const host = '127.0.0.1';
   const admin = `postgres://postgres@${host}:${port}/postgres`;
-  const deadline = Date.now() + READY_MS;
-  for (;;) {
-    try {
-      await query(admin, 'SELECT 1');
-      break;
-    } catch (error) {
-      if (Date.now() > deadline)
-        throw new Error(`postgres: ${readFileSync(join(data, 'log'), 'utf8')}`, { cause: error });
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
+  await untilReady(place, () => query(admin, 'SELECT 1'));
   return {
     host,
     port,
@@ -113,15 +85,4 @@ function binaries(folder: string, isRoot: boolean): string {
 function isOpenToAll(folder: string): boolean {
   const here = (statSync(folder).mode & 0o005) === 0o005;
   return here && (dirname(folder) === folder || isOpenToAll(dirname(folder)));
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.on('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
 }

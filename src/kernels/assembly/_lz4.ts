@@ -1,6 +1,20 @@
 // LZ4's raw block format, https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md, every step checked against both
 // ends: what lies in a file may be broken or hostile.
 
+let lengthEnd: u32 = 0;
+
+/** A length of 15 and more, whose rest stands at i; 0 if it does not end. `lengthEnd` is what follows it. */
+function longLength(i: u32, end: u32): u32 {
+  let length: u32 = 15, b: u32;
+  do {
+    if (i >= end || length > 0x7fffff00) return 0;
+    b = load<u8>(i++);
+    length += b;
+  } while (b == 255);
+  lengthEnd = i;
+  return length;
+}
+
 /** Decompresses from..fromEnd to exactly to..toEnd; false if they do not fit. Behind fromEnd 2 bytes must be readable. */
 export function lz4Block(from: u32, fromEnd: u32, to: u32, toEnd: u32): bool {
   let i = from, o = to;
@@ -8,12 +22,9 @@ export function lz4Block(from: u32, fromEnd: u32, to: u32, toEnd: u32): bool {
     const token: u32 = load<u8>(i++);
     let length = token >> 4;
     if (length == 15) {
-      let b: u32;
-      do {
-        if (i >= fromEnd || length > 0x7fffff00) return false;
-        b = load<u8>(i++);
-        length += b;
-      } while (b == 255);
+      length = longLength(i, fromEnd);
+      if (length == 0) return false;
+      i = lengthEnd;
     }
     if (length > fromEnd - i || length > toEnd - o) return false;
     memory.copy(o, i, length);
@@ -26,12 +37,9 @@ export function lz4Block(from: u32, fromEnd: u32, to: u32, toEnd: u32): bool {
     if (i > fromEnd || offset == 0 || offset > o - to) return false;
     length = token & 15;
     if (length == 15) {
-      let b: u32;
-      do {
-        if (i >= fromEnd || length > 0x7fffff00) return false;
-        b = load<u8>(i++);
-        length += b;
-      } while (b == 255);
+      length = longLength(i, fromEnd);
+      if (length == 0) return false;
+      i = lengthEnd;
     }
     length += 4;
     if (length > toEnd - o) return false;

@@ -3,6 +3,7 @@
 
 import { writeDecimal } from './_decimal-bytes';
 import { writeDouble, writeFloat, writePadded, writeSigned, writeUnsigned } from './_decimal-text';
+import { floorDivide, splitDays, writeMonthDay, writeSeconds, year } from './_iso-time';
 import { writeBase64, writeUuid } from './_json-text';
 
 // What becomes of a column's values; src/kernels/parquet.ts has the same table.
@@ -33,21 +34,10 @@ const NANOS_PER_DAY: i64 = 86400000000000;
 /** Days before and after 1970 that 64 bits of microseconds reach; an INT96 beyond is one that its writer overflowed. */
 const MICROS_DAYS: i64 = 106751991;
 
-// @ts-ignore: decorator
-@inline function floorDivide(a: i64, b: i64): i64 {
-  const q = a / b;
-  return a % b < 0 ? q - 1 : q;
-}
-
 /** Nanoseconds since midnight, without zeros at the end. */
 function writeClock(nanos: i64, o: u32): u32 {
-  const seconds = <u32>(nanos / 1000000000);
   const fraction = <u32>(nanos % 1000000000);
-  o = writePadded(seconds / 3600, 2, o);
-  store<u8>(o, 58);
-  o = writePadded((seconds / 60) % 60, 2, o + 1);
-  store<u8>(o, 58);
-  o = writePadded(seconds % 60, 2, o + 1);
+  o = writeSeconds(<u32>(nanos / 1000000000), o);
   if (fraction == 0) return o;
   store<u8>(o, 46);
   o = writePadded(fraction, 9, o + 1);
@@ -57,27 +47,12 @@ function writeClock(nanos: i64, o: u32): u32 {
 
 let beforeChrist: bool = false;
 
-/**
- * Days since 1970-01-01 in the proleptic Gregorian calendar, by Howard Hinnant's `civil_from_days`; a year before our
- * era as databases write and read it, `0044-03-15 (BC)`.
- */
+/** Days since 1970-01-01; a year before our era as databases write and read it, `0044-03-15 (BC)`. */
 function writeDay(days: i64, o: u32): u32 {
-  const z = days + 719468;
-  const era = floorDivide(z, 146097);
-  const dayOfEra = <u32>(z - era * 146097);
-  const yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36524 - dayOfEra / 146096) / 365;
-  const dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100);
-  const shifted = (5 * dayOfYear + 2) / 153;
-  const day = dayOfYear - (153 * shifted + 2) / 5 + 1;
-  const month = shifted < 10 ? shifted + 3 : shifted - 9;
-  let year = <i64>yearOfEra + era * 400 + i64(month <= 2);
+  splitDays(days);
   beforeChrist = year <= 0;
-  if (beforeChrist) year = 1 - year;
-  o = year <= 9999 ? writePadded(<u32>year, 4, o) : writeSigned(year, o);
-  store<u8>(o, 45);
-  o = writePadded(month, 2, o + 1);
-  store<u8>(o, 45);
-  o = writePadded(day, 2, o + 1);
+  const said = beforeChrist ? 1 - year : year;
+  o = writeMonthDay(said <= 9999 ? writePadded(<u32>said, 4, o) : writeSigned(said, o));
   if (!beforeChrist) return o;
   store<u32>(o, 0x43422820); //  (BC
   store<u8>(o + 4, 41);
