@@ -64,8 +64,11 @@ export interface Observed {
   json: boolean;
   text: boolean;
   whole: boolean;
-  /** A number with a fraction or an exponent. */
-  fraction: boolean;
+  /** Text such as `9.50`: digits after a point, without an exponent. */
+  decimal: boolean;
+  /** What only a double is: a JSON number with a fraction, an exponent, negative zero. */
+  double: boolean;
+  /** An exponent or negative zero, which no decimal has. */
   exponent: boolean;
   /** A number with more digits than a double keeps. */
   long: boolean;
@@ -85,7 +88,8 @@ export function newObserved(): Observed {
     json: false,
     text: false,
     whole: false,
-    fraction: false,
+    decimal: false,
+    double: false,
     exponent: false,
     long: false,
     wholeDigits: 0,
@@ -138,27 +142,24 @@ function isDay(text: string): boolean {
 // `isDouble`: a JSON number, which on the wire is always one that a double holds.
 function observeNumber(seen: Observed, match: RegExpExecArray, isDouble: boolean): void {
   const [text, whole = '', fraction = '', exponent] = match;
-  if (text.startsWith('-0') && Number(text) === 0) {
-    // Negative zero exists as a double only.
-    seen.fraction = true;
-    return;
-  }
-  seen.wholeDigits = Math.max(seen.wholeDigits, whole.length);
-  const scale = fraction.replace(/0+$/, '').length;
-  seen.scale = Math.max(seen.scale, scale);
-  if (exponent !== undefined) {
+  if (exponent !== undefined || (text.startsWith('-0') && Number(text) === 0)) {
     seen.exponent = true;
-    seen.fraction = true;
+    seen.double = true;
     if (!Number.isFinite(Number(text))) seen.text = true;
-  } else if (scale > 0) seen.fraction = true;
-  else {
+  } else if (fraction !== '') {
+    if (isDouble) seen.double = true;
+    else seen.decimal = true;
+  } else {
     seen.whole = true;
     if (whole.length > 9) {
       const size = BigInt(whole);
       if (size > seen.largest) seen.largest = size;
     }
   }
-  if (!isDouble && (whole === '0' ? 0 : whole.length) + scale > 15) seen.long = true;
+  seen.wholeDigits = Math.max(seen.wholeDigits, whole.length);
+  seen.scale = Math.max(seen.scale, fraction.length);
+  const digits = (whole === '0' ? '' : whole) + fraction.replace(/0+$/, '');
+  if (!isDouble && digits.length > 15) seen.long = true;
 }
 
 const INT_MAX = 2n ** 31n - 1n;
@@ -169,7 +170,7 @@ export function observedType(seen: Observed, maxDigits: number): ColumnType | un
   if (seen.text) return 'text';
   const kinds: ColumnType[] = [];
   if (seen.boolean) kinds.push('boolean');
-  if (seen.whole || seen.fraction) kinds.push(numberType(seen, maxDigits));
+  if (seen.whole || seen.decimal || seen.double) kinds.push(numberType(seen, maxDigits));
   if (seen.date) kinds.push('date');
   if (seen.timestamp) kinds.push('timestamp');
   if (seen.timestamptz) kinds.push('timestamptz');
@@ -178,9 +179,11 @@ export function observedType(seen: Observed, maxDigits: number): ColumnType | un
 }
 
 function numberType(seen: Observed, maxDigits: number): ColumnType {
-  if (!seen.fraction && seen.largest <= BIGINT_MAX) return seen.largest <= INT_MAX ? 'int' : 'bigint';
-  if (seen.fraction && !seen.long) return 'double';
-  // Digits a double would drop: a decimal where one is wide enough, else the text as it stands.
+  if (!seen.decimal && !seen.double && seen.largest <= BIGINT_MAX) {
+    return seen.largest <= INT_MAX ? 'int' : 'bigint';
+  }
   const digits = seen.wholeDigits + seen.scale;
+  if (!seen.long && (seen.double || digits > maxDigits)) return 'double';
+  // Digits that a double would drop, and no decimal as wide: the text as it stands.
   return seen.exponent || digits > maxDigits ? 'text' : `decimal(${digits},${seen.scale})`;
 }
