@@ -200,6 +200,13 @@ describe('rows as lines of COPY', () => {
     }
   });
 
+  test('every spelling of a boolean that PostgreSQL reads passes as it is', () => {
+    for (const word of ['0', '1', 't', 'F', 'y', 'N', 'true', 'False', 'TRUE', 'yes', 'NO', 'nO'])
+      assert.equal(field('boolean', JSON.stringify(word)), word);
+    for (const word of ['2', 'x', 'on', 'ni', 'yet', 'trux', 'falsf', '\u0010', 'TRU\u0005'])
+      assert.throws(() => field('boolean', JSON.stringify(word)), /expected boolean/, word);
+  });
+
   test('what PostgreSQL would alter or refuse is an error that names table, row and column', () => {
     for (const [type, json] of [
       ['int', '1.5'],

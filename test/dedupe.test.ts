@@ -78,6 +78,19 @@ test('rows leave before the commit of their group, and each group is for itself'
   );
 });
 
+test('of many more keys than the table of winners begins with, each keeps its newest row', async () => {
+  const ordered: TableLine = { ...USERS, order: ['t'] };
+  const keys = 40_000;
+  const version = (t: number) =>
+    text(ordered, ...Array.from({ length: keys }, (_, id) => `{"id":${id},"t":${(t + id) % 3}}`));
+  for (const memory of [2 ** 28, 2 ** 21]) {
+    const got = await left({ memory }, version(0), version(1), version(2));
+    assert.equal(got['users']!.length, keys);
+    assert.equal(new Set(got['users']).size, keys);
+    assert.ok(got['users']!.every((line) => line.endsWith('"t":2}')));
+  }
+});
+
 test('a 19-digit sequence, decimals and instants compare exactly, NULL lowest', async () => {
   const pairs: [string, string, TableLine['columns']][] = [
     ['"1565276078922000095"', '"1565276078922000096"', undefined],

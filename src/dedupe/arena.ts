@@ -19,11 +19,13 @@ interface DedupeKernel {
     versions: number,
     unknown: number,
   ): number;
-  setTable(from: number, slots: number, maxUsed: number, keepsFirst: number): void;
-  usedSlots(): number;
+  setTable(index: number, slots: number, winners: number, maxUsed: number, keepsFirst: number): void;
+  setIndex(index: number, slots: number, maxUsed: number): void;
+  usedWinners(): number;
+  touch(records: number, count: number): void;
   stopReason(): number;
-  stopSlot(): number;
-  replace(slot: number, record: number): void;
+  stopWinner(): number;
+  replace(winner: number, record: number): void;
   enter(
     records: number,
     from: number,
@@ -33,8 +35,6 @@ interface DedupeKernel {
     versions: number,
     newest: bigint,
   ): number;
-  dump(from: number, out: number, max: number): number;
-  dumpedTo(): number;
   mark(live: number): void;
   check(votes: number, from: number, count: number, veto: number): number;
   vetoRow(veto: number, row: number): void;

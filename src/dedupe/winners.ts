@@ -1,12 +1,9 @@
-import { mismatch, UserError } from '../errors.ts';
-import { isLineage } from '../wire/lineage.ts';
-import { compareOrderValues, keyText, kindOf, orderValue } from '../wire/order.ts';
-import type { Row, TableLine } from '../wire/types.ts';
+import { UserError } from '../errors.ts';
 import { type Arena, BATCH_ROWS, RECORD_BYTES, RECORDS, TABLE, VERSIONS, VOTES } from './arena.ts';
+import { compareOrders, conflict, isSameRow } from './compare.ts';
 import type { RowLog } from './log.ts';
 import { newRecordFile, type RecordFile } from './record-file.ts';
 import { VOTE } from './records.ts';
-import type { TableRule } from './rules.ts';
 
 /** What a family (a top-level table and its subtables) knows of its version. */
 export interface Family {
@@ -32,10 +29,30 @@ export interface Winners {
 }
 
 const FIRST_SLOTS = 4096;
+const LEAST_SLOTS = 64;
+const SLOT_BYTES = 8;
 const PARTS = 8;
 const FILE_MEMORY = 64 * 1024;
-/** Taken slots of a table, in eighths, from which on it is full. */
+/** Taken slots of an index, in eighths, from which on it is full. */
 const FULL_EIGHTHS = 6;
+
+/** How large a table may be: its index, and the winners in it. */
+interface TableSize {
+  readonly slots: number;
+  readonly winners: number;
+}
+
+const roomIn = (slots: number): number => Math.floor((slots * FULL_EIGHTHS) / 8);
+
+/** The table that holds most within so many bytes. */
+function largestTable(bytes: number): TableSize {
+  let best: TableSize = { slots: LEAST_SLOTS, winners: roomIn(LEAST_SLOTS) };
+  for (let slots = 2 * LEAST_SLOTS; slots * SLOT_BYTES < bytes; slots *= 2) {
+    const winners = Math.min(roomIn(slots), Math.floor((bytes - slots * SLOT_BYTES) / RECORD_BYTES));
+    if (winners > best.winners) best = { slots, winners };
+  }
+  return best;
+}
 
 const FULL = 1;
 const COMPARE = 2;
@@ -53,11 +70,12 @@ interface Part {
  */
 export function newWinners(arena: Arena, log: RowLog, options: WinnersOptions): Winners {
   const { kernel } = arena;
-  const maxSlots = Math.max(64, 2 ** Math.floor(Math.log2(options.tableBytes / RECORD_BYTES)));
+  const most = largestTable(options.tableBytes);
   const keepsFirst = options.keep === 'first';
-  let slots = Math.min(FIRST_SLOTS, maxSlots);
-  /** Behind the largest table: room for records on their way through. */
-  const passing = TABLE + maxSlots * RECORD_BYTES;
+  let slots = Math.min(FIRST_SLOTS, most.slots);
+  // In the arena: | index, at its largest | winners, at their most | records on their way through | bits |
+  const winnersAt = TABLE + most.slots * SLOT_BYTES;
+  const passing = winnersAt + most.winners * RECORD_BYTES;
   const files = new Set<RecordFile>();
   const newFile = (memoryBytes: number): RecordFile => {
     const file = newRecordFile(arena, options.folder, memoryBytes);
@@ -73,25 +91,21 @@ export function newWinners(arena: Arena, log: RowLog, options: WinnersOptions): 
   const votes = newFile(16 * FILE_MEMORY);
   let parts: Part[] | undefined;
 
+  /** Memory for a table of so many slots; how many winners it may have. */
+  const makeRoom = (): number => {
+    const room = Math.min(roomIn(slots), most.winners);
+    arena.reserve(winnersAt + room * RECORD_BYTES);
+    return room;
+  };
   const clear = (): void => {
-    arena.reserve(TABLE + slots * RECORD_BYTES);
-    kernel.setTable(TABLE, slots, Math.floor((slots * FULL_EIGHTHS) / 8), Number(keepsFirst));
+    kernel.setTable(TABLE, slots, winnersAt, makeRoom(), Number(keepsFirst));
   };
   clear();
 
-  const dump = (use: (count: number) => void): void => {
-    arena.reserve(passing + BATCH_ROWS * RECORD_BYTES);
-    for (let from = 0; from < slots; from = kernel.dumpedTo()) use(kernel.dump(from, passing, BATCH_ROWS));
-  };
-
   const grow = (): boolean => {
-    if (slots >= maxSlots) return false;
-    const old = newFile(16 * FILE_MEMORY);
-    dump((count) => old.add(passing, count));
-    slots = Math.min(slots * 4, maxSlots);
-    clear();
-    old.each(passing, (count) => kernel.enter(passing, 0, count, 0, 0, 0, 0n));
-    close(old);
+    if (slots >= most.slots) return false;
+    slots *= 2;
+    kernel.setIndex(TABLE, slots, makeRoom());
     return true;
   };
 
@@ -116,7 +130,7 @@ export function newWinners(arena: Arena, log: RowLog, options: WinnersOptions): 
   const split = (level: number): Part[] => {
     if (level > 9) throw new UserError('too little memory for this many keys (see --memory)');
     const target = Array.from({ length: PARTS }, newPart);
-    dump((count) => scatter(target, level, passing, count, 'records'));
+    scatter(target, level, winnersAt, kernel.usedWinners(), 'records');
     return target;
   };
   const scatterVotes = (target: readonly Part[], level: number, file: RecordFile): void => {
@@ -125,25 +139,26 @@ export function newWinners(arena: Arena, log: RowLog, options: WinnersOptions): 
   };
 
   const resolve = (record: number): void => {
-    const slot = kernel.stopSlot();
+    const winner = kernel.stopWinner();
     const { words } = arena;
     const challenger = log.row(words[(record + 12) >> 2]!);
-    const incumbent = log.row(words[(slot + 12) >> 2]!);
+    const incumbent = log.row(words[(winner + 12) >> 2]!);
     const { rule } = challenger.entry;
     const isVote = (words[(record + 8) >> 2]! & VOTE) !== 0;
     if (kernel.stopReason() === CONFLICT) {
       if (!isSameRow(challenger.value, incumbent.value, challenger.entry.line))
         throw conflict(rule, challenger.value, incumbent.value);
-      if (!keepsFirst) kernel.replace(slot, record);
+      if (!keepsFirst) kernel.replace(winner, record);
       return;
     }
     const difference = compareOrders(challenger, incumbent, isVote ? 1 : undefined);
     if (difference === 0 ? !keepsFirst && !isVote : difference > 0 !== keepsFirst)
-      kernel.replace(slot, record);
+      kernel.replace(winner, record);
   };
 
   // Enters records that are passing; stops at the first that finds the table full.
   const enterPassing = (count: number, veto: number): number => {
+    kernel.touch(passing, count);
     for (let i = 0; ; i++) {
       i = kernel.enter(passing, i, count, 0, veto, 0, 0n);
       if (i >= count || kernel.stopReason() === FULL) return i;
@@ -182,8 +197,8 @@ export function newWinners(arena: Arena, log: RowLog, options: WinnersOptions): 
         i = kernel.check(passing, i, count, veto);
         if (i >= count) return;
         const row = arena.words[(passing + i * RECORD_BYTES + 12) >> 2]!;
-        const slotRow = arena.words[(kernel.stopSlot() + 12) >> 2]!;
-        if (compareOrders(log.row(row), log.row(slotRow), 1) !== 0) kernel.vetoRow(veto, row);
+        const winner = arena.words[(kernel.stopWinner() + 12) >> 2]!;
+        if (compareOrders(log.row(row), log.row(winner), 1) !== 0) kernel.vetoRow(veto, row);
       }
     });
   };
@@ -191,6 +206,7 @@ export function newWinners(arena: Arena, log: RowLog, options: WinnersOptions): 
   return {
     enter(count, family, hasVotes) {
       for (const from of hasVotes ? [RECORDS, VOTES] : [RECORDS]) {
+        if (parts === undefined) kernel.touch(from, count);
         for (let i = 0; i < count; i++) {
           if (parts !== undefined) {
             if (family !== undefined) i = skipOld(arena, from, i, count, family);
@@ -265,55 +281,4 @@ function skipOld(arena: Arena, from: number, start: number, count: number, famil
     return i;
   }
   return count;
-}
-
-interface Found {
-  readonly entry: { readonly rule: TableRule };
-  readonly value: Row;
-}
-
-// Each row by the columns of its own table, whose types may differ.
-function compareOrders(a: Found, b: Found, count?: number): number {
-  const others = b.entry.rule.order;
-  for (const [index, column] of a.entry.rule.order.slice(0, count).entries()) {
-    const other = others[index] ?? column;
-    const difference = compareOrderValues(
-      orderValue(a.value[column.name], column.kind),
-      orderValue(b.value[other.name], other.kind),
-    );
-    if (difference !== 0) return difference;
-  }
-  return 0;
-}
-
-function isSameRow(a: Row, b: Row, line: TableLine): boolean {
-  const types = new Map(line.columns?.map(({ name, type }) => [name, type]));
-  for (const name of new Set([...Object.keys(a), ...Object.keys(b)])) {
-    if (isLineage(name)) continue;
-    const kind = kindOf(types.get(name));
-    if (keyText(a[name], kind) !== keyText(b[name], kind)) return false;
-  }
-  return true;
-}
-
-function conflict(rule: TableRule, a: Row, b: Row): UserError {
-  const key = rule.key.map(({ name }) => `${name} ${JSON.stringify(a[name])}`).join(', ');
-  const differing = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter(
-    (name) => !isLineage(name) && JSON.stringify(a[name]) !== JSON.stringify(b[name]),
-  );
-  const shown = differing
-    .slice(0, 3)
-    .map((name) => `${name} ${short(b[name])} and ${short(a[name])}`)
-    .join('; ');
-  const names = rule.key.map(({ name }) => name).join(', ');
-  return mismatch(
-    `table ${rule.table}`,
-    `one row per key (${names}) or an order to choose by`,
-    `different rows of ${key}: ${shown}; is the key too narrow? (key and order stand in the catalog; --on-key-conflict last takes the last row)`,
-  );
-}
-
-function short(value: unknown): string {
-  const text = JSON.stringify(value ?? null);
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

@@ -27,11 +27,7 @@ function digitsEnd(i: u32, stop: u32): u32 {
 export function isPlain(code: u32, scale: u32, i: u32, stop: u32): bool {
   if (i == stop) return false;
   switch (code) {
-    case BOOLEAN: {
-      const word = load<u32>(i), length = stop - i;
-      return (length == 1 && (load<u8>(i) & 0xfe) == 48) || (length == 4 && word == 0x65757274) ||
-        (length == 5 && word == 0x736c6166 && load<u8>(i, 4) == 101);
-    }
+    case BOOLEAN: return isBoolean(i, stop - i);
     case WHOLE:
     case FIXED:
     case DECIMAL:
@@ -57,6 +53,19 @@ export function isPlain(code: u32, scale: u32, i: u32, stop: u32): bool {
       return end == stop || (code == TIMESTAMPTZ && end + 1 == stop && load<u8>(end) == 90);
     }
     case UUID: return isUuid(i, stop);
+    default: return false;
+  }
+}
+
+// 0 1 t f y n true false yes no, in any case: all there are.
+@inline function isBoolean(i: u32, length: u32): bool {
+  const word = load<u32>(i) | 0x20202020, first = word & 0xff;
+  switch (length) {
+    case 1: return (load<u8>(i) & 0xfe) == 48 || first == 116 || first == 102 || first == 121 || first == 110;
+    case 2: return (word & 0xffff) == 0x6f6e;
+    case 3: return (word & 0xffffff) == 0x736579;
+    case 4: return word == 0x65757274;
+    case 5: return word == 0x736c6166 && (load<u8>(i + 4) | 32) == 101;
     default: return false;
   }
 }

@@ -1,6 +1,6 @@
-// A record of dedupe's table of winners; a slot of the table is the same 32 bytes:
+// A record of dedupe:
 //
-//   0  u64  hash of the key, low half (never 0 in a slot that is taken)
+//   0  u64  hash of the key, low half (0: there is no record)
 //   8  u32  hash of the key, 29 bits of the high half | STOPS | VOTE | INEXACT
 //  12  u32  number of the row in the group
 //  16  u64  rank: batch and delete flag, or the code of the first order column

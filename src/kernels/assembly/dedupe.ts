@@ -19,13 +19,13 @@ export {
 } from './_live';
 export {
   setTable,
-  usedSlots,
+  setIndex,
+  usedWinners,
+  touch,
   stopReason,
-  stopSlot,
+  stopWinner,
   replace,
   enter,
-  dump,
-  dumpedTo,
   mark,
   check,
 } from './_winners';
