@@ -92,8 +92,8 @@ export interface Dialect {
   type(type: ColumnType): string;
   /** The wire's name of an engine's type. */
   typeOf(sql: string): ColumnType | undefined;
-  /** `expression` of one type as another, value unchanged; raises where it would change. */
-  cast(expression: string, from: ColumnType | 'staged text', to: ColumnType): string;
+  /** `expression` of one type as another, value unchanged; raises where it would change, if it can with the column's name. */
+  cast(expression: string, from: ColumnType | 'staged text', to: ColumnType, column?: string): string;
   /** Text from the wire (`expression`) as a value of the type; undefined where the filling does that by itself. */
   parse?(expression: string, type: ColumnType, place: string): string;
   /** An order for text that does not depend on the database's settings. */

@@ -107,7 +107,7 @@ function parse(x: string, type: ColumnType, place: string): string {
 
 const isInexact = (type: ColumnType) => type === 'bigint' || type.startsWith('decimal');
 
-function cast(x: string, from: ColumnType | 'staged text', to: ColumnType): string {
+function cast(x: string, from: ColumnType | 'staged text', to: ColumnType, column?: string): string {
   if (from === to) return x;
   const sql = typeName(to);
   if (from === 'staged text') {
@@ -120,8 +120,11 @@ function cast(x: string, from: ColumnType | 'staged text', to: ColumnType): stri
     }
     return `CAST(${x} AS ${sql})`;
   }
+  // The wire's text of bytes: a cast would write those that are no ASCII as `\x00`.
+  if (from === 'bytes' && to === 'text') return `to_base64(${x})`;
   if (isInexact(from) && (to === 'double' || to === 'float')) {
-    return `CASE WHEN CAST(CAST(${x} AS ${sql}) AS ${typeName(from === 'bigint' ? 'decimal(38,0)' : from)}) <> ${x} THEN error('expected a number that a ${to} can hold, found ' || ${x}) ELSE CAST(${x} AS ${sql}) END`;
+    const said = `${column === undefined ? '' : `column ${column}: `}expected a number that a ${to} can hold, found the ${from} `;
+    return `CASE WHEN CAST(CAST(${x} AS ${sql}) AS ${typeName(from === 'bigint' ? 'decimal(38,0)' : from)}) <> ${x} THEN error(${singleQuoted(said)} || ${x}) ELSE CAST(${x} AS ${sql}) END`;
   }
   return `CAST(${x} AS ${sql})`;
 }

@@ -39,7 +39,7 @@ const quoted = (name: string) => doubleQuoted(name, MAX_NAME_BYTES);
 
 const isNumber = (type: ColumnType) => /^(int|bigint|decimal|float|double)/.test(type);
 
-function cast(x: string, from: ColumnType | 'staged text', to: ColumnType): string {
+function cast(x: string, from: ColumnType | 'staged text', to: ColumnType, column?: string): string {
   if (from === to) return x;
   const sql = typeName(to);
   if (from === 'staged text') {
@@ -49,11 +49,14 @@ function cast(x: string, from: ColumnType | 'staged text', to: ColumnType): stri
     }
     return `CAST(${x} AS ${sql})`;
   }
+  // A cast would write hexadecimal, and `encode` breaks lines.
+  if (from === 'bytes' && to === 'text') return `translate(encode(${x}, 'base64'), E'\\n', '')`;
   // There is a cast from boolean to integer only: https://www.postgresql.org/docs/current/datatype-boolean.html
   if (from === 'boolean' && isNumber(to)) return `CAST(CAST(${x} AS integer) AS ${sql})`;
   if ((from === 'bigint' || from.startsWith('decimal')) && (to === 'double' || to === 'float')) {
+    const does = `${column === undefined ? '' : ` (${from}, column ${column})`} does not fit`;
     // Where the value does not survive, its text with a word after it makes the cast fail and name it.
-    return `CASE WHEN CAST(CAST(${x} AS ${sql}) AS numeric) <> ${x} THEN CAST(${x} || ' does not fit' AS ${sql}) ELSE CAST(${x} AS ${sql}) END`;
+    return `CASE WHEN CAST(CAST(${x} AS ${sql}) AS numeric) <> ${x} THEN CAST(${x} || ${singleQuoted(does)} AS ${sql}) ELSE CAST(${x} AS ${sql}) END`;
   }
   return `CAST(${x} AS ${sql})`;
 }

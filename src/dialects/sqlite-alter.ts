@@ -35,7 +35,7 @@ function rewrite(
   const made = identifier(`_brigade_${name}`);
   return [
     `ALTER TABLE ${table} ADD COLUMN ${made} ${typeName(to)}`,
-    `UPDATE ${table} SET ${made} = ${cast(column, from, to)}`,
+    `UPDATE ${table} SET ${made} = ${cast(column, from, to, name)}`,
     `ALTER TABLE ${table} DROP COLUMN ${column}`,
     `ALTER TABLE ${table} RENAME COLUMN ${made} TO ${column}`,
   ];

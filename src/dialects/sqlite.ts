@@ -117,7 +117,7 @@ function zoned(x: string): string {
   return `(SELECT strftime('%Y-%m-%d %H:%M:%S', substr(c.l, 1, 19) || c.z) || substr(c.l, 20) || '+00:00' FROM (SELECT ${clock('p.l')} AS l, p.z FROM (${split}) p) c)`;
 }
 
-function toText(x: string, from: ColumnType): string {
+function toText(x: string, from: ColumnType, column = 'a column'): string {
   switch (from) {
     case 'boolean':
       return `CASE ${x} WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE CAST(${x} AS TEXT) END`;
@@ -129,16 +129,16 @@ function toText(x: string, from: ColumnType): string {
       // CAST writes 15 digits.
       return `CASE WHEN CAST(CAST(${x} AS TEXT) AS REAL) = ${x} THEN CAST(${x} AS TEXT) ELSE printf('%!.17g', ${x}) END`;
     case 'bytes':
-      throw new UserError('sqlite: expected a column of bytes to stay one, found text for it');
+      throw new UserError(`sqlite: ${column}: expected bytes to stay bytes, found text for it`);
     default:
       return x;
   }
 }
 
-function cast(x: string, from: ColumnType | 'staged text', to: ColumnType): string {
+function cast(x: string, from: ColumnType | 'staged text', to: ColumnType, column?: string): string {
   if (from === to) return x;
   if (from === 'staged text') return fromText(x, to);
-  if (to === 'text' || to === 'json') return toText(x, from);
+  if (to === 'text' || to === 'json') return toText(x, from, column);
   const [was, is] = [decimalDigits(from), decimalDigits(to)];
   if (is !== undefined) {
     if (was === undefined) return `CAST(${x} AS TEXT)${fraction(is.scale)}`;

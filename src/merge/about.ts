@@ -7,7 +7,7 @@ export async function about<T>(table: string, how: () => Promise<T>): Promise<T>
   } catch (error) {
     if (!(error instanceof UserError) || error instanceof TemporaryError) throw error;
     // Rows on their way to another table may be what fails.
-    if (error.message.includes(table) || /^table [^"]/.test(error.message)) throw error;
+    if (error.message.includes(`table ${table}`) || /^table [^"]/.test(error.message)) throw error;
     throw new UserError(`table ${table}: ${error.message}`, { cause: error });
   }
 }

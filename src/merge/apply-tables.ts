@@ -3,6 +3,7 @@
 import { mismatch } from '../errors.ts';
 import { about } from './about.ts';
 import { contractOf } from './contract.ts';
+import { fitting } from './fitting.ts';
 import { createFold } from './fold.ts';
 import { deleteFrom, dropStage } from './forms.ts';
 import { forsakenOf } from './forsaken.ts';
@@ -26,6 +27,8 @@ export interface ApplyTables
   readonly tables: readonly StagedTable[];
   /** The flag that tells whether a table is to be merged at all; undefined: it always is. */
   readonly flag: ((n: number) => string) | undefined;
+  /** The table of each file of the unit, as far as that is known. */
+  readonly fileTables?: ReadonlyMap<string, string>;
 }
 
 /** A table whose columns fit by now, with what its statements are made of. */
@@ -53,12 +56,16 @@ export async function prepareTables(apply: ApplyTables): Promise<Prepared[]> {
     const existing = await engine.columns(table.target);
     const hints = parentTypes(table, sorted, plans);
     const contract = contractOf(table.name, apply.options);
-    const plan = planTable(table, existing, target, naming, hints, contract);
+    const plan = await fitting(table, [], apply.fileTables, () =>
+      planTable(table, existing, target, naming, hints, contract),
+    );
     const indexes = isMerged(table) ? [] : plan.indexes;
-    await about(table.name, async () => {
-      for (const statement of [...dropView(table, plan, apply), ...plan.ddl, ...indexes])
-        await engine.run(statement);
-    });
+    await about(table.name, () =>
+      fitting(table, plan.widen, apply.fileTables, async () => {
+        for (const statement of [...dropView(table, plan, apply), ...plan.ddl, ...indexes])
+          await engine.run(statement);
+      }),
+    );
     plans.set(table, plan);
   }
   await prepareIdentity(plans, apply);

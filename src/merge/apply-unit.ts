@@ -49,7 +49,8 @@ export async function applyUnit(delivery: Delivery, staging: Staging, session: S
 
   await engine.run(dropStage(counts, dialect));
   await engine.run(createCounts(counts, dialect));
-  const work = { ...session, ...place, tables: all, flag: group === undefined ? undefined : flagOf };
+  const flag = group === undefined ? undefined : flagOf;
+  const work = { ...session, ...place, tables: all, flag, fileTables: unit.fileTables };
   const { applied, sums } = await session.transaction({
     fence: async () => {
       if (group === undefined) return;

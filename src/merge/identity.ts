@@ -97,7 +97,8 @@ function partsOf(table: UserTable, apply: ApplyTables) {
 
 /** Before a table's columns are widened: PostgreSQL refuses to while a view uses them. */
 export function dropView(table: StagedTable, plan: TablePlan, apply: ApplyTables): string[] {
-  if (!plan.widens || identityMode(apply) !== 'views' || userTable(table, plan) === undefined) return [];
+  if (plan.widen.length === 0 || identityMode(apply) !== 'views' || userTable(table, plan) === undefined)
+    return [];
   return [`DROP VIEW IF EXISTS ${qualified(table.target + SUFFIX, apply.naming)}`];
 }
 

@@ -45,7 +45,7 @@ export function targetName(table: string, place: Place, naming: Naming): string 
   if (name.toLowerCase().startsWith('brigade_')) {
     throw mismatch(`table ${table}`, 'table names that do not begin with brigade_', name);
   }
-  return shortened(columnName(name, naming), naming.dialect.maxNameBytes);
+  return columnName(name, naming);
 }
 
 /** Throws unless an engine can call something so: no engine takes an empty name, or a NUL in one. */
@@ -55,10 +55,14 @@ export function checkText(name: string, place: string): void {
   }
 }
 
-/** What the target calls a column. */
-export function columnName(name: string, naming: Pick<Naming, 'nameCase'>): string {
-  if (naming.nameCase === 'keep') return name;
-  return naming.nameCase === 'lower' ? name.toLowerCase() : name.toUpperCase();
+/** What the target calls a column, as it says it itself when it is asked for its columns. */
+export function columnName(name: string, naming: Pick<Naming, 'dialect' | 'nameCase'>): string {
+  return shortened(inCase(name, naming.nameCase), naming.dialect.maxNameBytes);
+}
+
+function inCase(name: string, nameCase: NameCase): string {
+  if (nameCase === 'keep') return name;
+  return nameCase === 'lower' ? name.toLowerCase() : name.toUpperCase();
 }
 
 /** A name of the target, qualified and quoted. */

@@ -26,8 +26,8 @@ export interface TablePlan {
   readonly ddl: readonly string[];
   /** For after the first rows of a new table: an index is made faster than it is kept while they come. */
   readonly indexes: readonly string[];
-  /** Some of them change the type of a column. */
-  readonly widens: boolean;
+  /** Columns whose type they change. */
+  readonly widen: TableChange['widen'];
   readonly wholeRows: boolean;
   /** Of merge mode scd2. */
   readonly validity: Validity | undefined;
@@ -94,7 +94,7 @@ export function planTable(
     ...[...table.columns.values()].map((column) => fold(column.target)),
   ]);
   for (const column of table.promised.values()) {
-    const name = columnName(column.name, { nameCase });
+    const name = columnName(column.name, { dialect, nameCase });
     const type = columnType(column);
     if (type === undefined || (type === 'decimal' && !dialect.unlimitedDecimal) || made.has(fold(name)))
       continue;
@@ -112,7 +112,7 @@ export function planTable(
   for (const { name, type } of validityColumns(table, existing, typeOf)) {
     const there = known.get(fold(name));
     const from = there?.type;
-    if (there === undefined) add.push({ name: columnName(name, { nameCase }), type });
+    if (there === undefined) add.push({ name: columnName(name, { dialect, nameCase }), type });
     else if (from !== undefined && widened(from, type) !== from)
       widen.push({ name: there.name, from, to: widened(from, type) });
   }
@@ -127,7 +127,7 @@ export function planTable(
   const wholeRows = always && existing !== undefined && [...known.keys()].every((name) => staged.has(name));
   return {
     columns,
-    widens: widen.length > 0,
+    widen,
     wholeRows,
     validity: validity(table, existing),
     discarded: out.map(({ column }) => column.name),
@@ -230,7 +230,7 @@ export function sourceOf(table: StagedTable, plan: TablePlan, dialect: Dialect):
     if (type === undefined) return [];
     const id = dialect.identifier(column.target);
     const from = column.observed === undefined ? stageType(column) : 'staged text';
-    return [from === type ? id : `${dialect.cast(id, from, type)} AS ${id}`];
+    return [from === type ? id : `${dialect.cast(id, from, type, column.name)} AS ${id}`];
   });
   const load = dialect.identifier(LINEAGE_LOAD);
   if (lineage !== undefined) list.push(grouped ? load : `${dialect.literal(lineage.load)} AS ${load}`);

@@ -1,6 +1,6 @@
 /** What one unit has staged of one table, and what its columns have turned out to be. */
 
-import { type Dialect, shortened } from '../dialects/dialect.ts';
+import type { Dialect } from '../dialects/dialect.ts';
 import { mismatch, type UserError } from '../errors.ts';
 import { LINEAGE_FILE, LINEAGE_ROW } from '../wire/lineage.ts';
 import type { Column, Run, TableLine } from '../wire/types.ts';
@@ -121,8 +121,7 @@ export function addShape(
     if (column === undefined) {
       column = {
         name: given.name,
-        // As the target says it when it is asked for its columns.
-        target: shortened(columnName(given.name, { nameCase }), dialect.maxNameBytes),
+        target: columnName(given.name, { dialect, nameCase }),
         declared: type,
         observed: type === undefined ? newObserved() : undefined,
         shapes: new Set(),

@@ -14,6 +14,8 @@ const TEMPORARY =
   /^(08...|53...|57P0.|55P03|40001|40P01|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH)$/;
 // Our own mistakes: syntax, undefined names, ambiguous names.
 const BUG = /^(42601|42P01|42703|42702|42883|42P10)$/;
+// What another object stands in the way of: which one, the detail says.
+const DEPENDENT = /^(0A000|2BP01)$/;
 
 export interface PgSession {
   open(): Promise<void>;
@@ -47,7 +49,9 @@ export function pgSession(
       isTemporary.test(`${message}\n${detail}`)
     )
       return new TemporaryError(`${maskTarget(url)}: ${message}`, { cause: error });
-    return new UserError(message, { cause: error });
+    return new UserError(DEPENDENT.test(code) && detail !== '' ? `${message}: ${detail}` : message, {
+      cause: error,
+    });
   }
 
   const opened = (sql: string): Client => {
