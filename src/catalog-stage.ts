@@ -78,10 +78,11 @@ function withTypes(table: TableLine, types: ReadonlyMap<string, TypeName>): Tabl
 
 // Key, order and flags in the case that the columns have; names that are no columns of this file stay.
 function respelled(table: TableLine): TableLine {
+  const stated = [...(table.key ?? []), ...(table.order ?? []), table.delete_flag, table.version];
+  if (stated.every((name) => name === undefined)) return table;
   const names = new Map(table.columns?.map(({ name }) => [name.toLowerCase(), name]));
   const exact = new Set(names.values());
   const spell = (name: string) => (exact.has(name) ? name : (names.get(name.toLowerCase()) ?? name));
-  const stated = [...(table.key ?? []), ...(table.order ?? []), table.delete_flag, table.version];
   if (!stated.some((name) => name !== undefined && spell(name) !== name)) return table;
   return {
     ...table,

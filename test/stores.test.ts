@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, existsSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -219,6 +219,17 @@ test('a rewritten object is refused by name, before and while it is read', async
     for await (const _ of files.read(file, { etag })) utimesSync(file, new Date(0), new Date(0));
   };
   assert.match((await failure(halfway())).message, /a\.csv: rewritten since/);
+  const growing = async () => {
+    for await (const _ of files.read(file)) appendFileSync(file, 'more');
+  };
+  assert.match((await failure(growing())).message, /a\.csv: rewritten since/);
+});
+
+const STATUS = '/proc/self/status';
+
+test('a file that says it is empty is read to its end', { skip: !existsSync(STATUS) }, async () => {
+  const found = await text(openFileStore().read(STATUS));
+  assert.ok(found.startsWith('Name:\t') && found.endsWith('\n'));
 });
 
 test('what is wrong with a bucket, a key or a folder is said in one line', async () => {

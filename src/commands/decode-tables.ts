@@ -1,6 +1,7 @@
 import type { Catalog } from '../catalog.ts';
 import { catalogMembers, runUnder, spelledAndTyped } from '../catalog-stage.ts';
 import type { Feed } from '../feeds/feed.ts';
+import { sameTable } from '../wire/grammar.ts';
 import type { Control, FileLine, Run, TableLine } from '../wire/types.ts';
 
 /** What is known of the tables at a place of the wire. */
@@ -23,15 +24,15 @@ export function createTables(catalog: Catalog | undefined): Tables {
   let inGroup = false;
   const outside = new Map<string, TableLine>();
   const inside = new Map<string, TableLine>();
-  const retyped = new WeakMap<TableLine, TableLine>();
+  let last: { readonly from: TableLine; readonly to: TableLine } | undefined;
 
+  // Files of one table with the same columns share one line, so that whoever compares lines is done at once.
   function retypedTable(table: TableLine): TableLine {
-    let result = retyped.get(table);
-    if (result === undefined) {
-      result = spelledAndTyped(table, catalog, feed);
-      retyped.set(table, result);
-    }
-    return result;
+    if (last?.from === table) return last.to;
+    const typed = spelledAndTyped(table, catalog, feed);
+    const to = last !== undefined && sameTable(last.to, typed) ? last.to : typed;
+    last = { from: table, to };
+    return to;
   }
 
   // Loaded when first needed: a file given by name has no feed, and its first line should not wait for them.
@@ -57,7 +58,8 @@ export function createTables(catalog: Catalog | undefined): Tables {
     },
     of({ table }) {
       const declared = inside.get(table) ?? outside.get(table) ?? feedDefaults(feed, table);
-      return retypedTable({ ...declared, ...catalogMembers(catalog, table), $: 'table', table });
+      const line: TableLine = { ...declared, ...catalogMembers(catalog, table), $: 'table', table };
+      return spelledAndTyped(line, catalog, feed);
     },
     retyped(run) {
       const table = retypedTable(run.table);

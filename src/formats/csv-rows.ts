@@ -3,7 +3,7 @@ import { mismatch } from '../errors.ts';
 import { FIRST_SIZES } from '../kernels/buffers.ts';
 import { CSV_STATUS, type CsvKernel } from '../kernels/csv.ts';
 import { runOfCopy } from '../wire/run.ts';
-import { type Chunk, type Column, RUN_BYTES, type TableLine } from '../wire/types.ts';
+import { type Chunk, type Column, RUN_BYTES, type Run, type TableLine } from '../wire/types.ts';
 import {
   type BadRecord,
   badRecordError,
@@ -15,17 +15,11 @@ import {
 import { type CsvDialect, csvColumns, fieldCount } from './csv-dialect.ts';
 import { firstInvalidUtf8 } from './encoding.ts';
 import type { FormatInput } from './format.ts';
+import type { RowReader } from './row-reader.ts';
 import { validRows } from './valid-rows.ts';
 
 /** One CSV file on its way through the kernel. */
-export interface CsvReader {
-  /** Takes some of `piece` from `from` on; returns how many bytes. */
-  append(piece: Uint8Array, from: number): number;
-  /**
-   * The rows and rejects of what has been appended: `more` is there already, `none` for now, or this was the `end`.
-   * With `more`, rows may be held back until they fill a run.
-   */
-  drain(next: 'more' | 'none' | 'end'): Generator<Chunk>;
+export interface CsvReader extends RowReader {
   /** The columns by the file's first record; undefined while it is not there. */
   first(final: boolean): { readonly header: boolean; readonly columns: readonly Column[] } | undefined;
 }
@@ -50,6 +44,8 @@ export function csvReader(
   let measuring = false;
   let measuredBytes = 0;
   let bad: BadRecord | undefined;
+  // Nothing can be made of what is there until more is appended.
+  let idle = false;
   // Rows at the beginning of the kernel's output that have not left yet.
   let heldBytes = 0;
   let heldRows = 0;
@@ -219,21 +215,21 @@ export function csvReader(
     return step.status;
   }
 
-  function* release(): Generator<Chunk> {
-    if (heldRows === 0) return;
+  function release(): Run | undefined {
+    if (heldRows === 0) return undefined;
     const { bytes, output } = buffers;
     const run = runOfCopy(table, bytes.subarray(output, output + heldBytes), heldRows);
     heldBytes = heldRows = 0;
-    yield run;
+    return run;
   }
 
-  function* drain(next: 'more' | 'none' | 'end'): Generator<Chunk> {
-    const final = next === 'end';
-    while (true) {
+  function next(after: 'more' | 'none' | 'end'): Chunk | undefined {
+    const final = after === 'end';
+    while (final || !idle) {
       if (bad !== undefined) {
         fail(bad);
         const record = measure(final);
-        if (record === undefined) return;
+        if (record === undefined) return undefined;
         const whole = { found: String(record.fields), ...bad };
         fail(whole);
         const raw = buffers.bytes.subarray(buffers.start, record.end);
@@ -241,28 +237,33 @@ export function csvReader(
         buffers.consume(record.next);
         line += record.lines;
         bad = undefined;
-        yield reject;
-      } else if (measuring) {
-        if (measure(final) === undefined) return;
+        return reject;
+      }
+      if (measuring) {
+        if (measure(final) === undefined) return undefined;
         measuring = false;
       }
       if (columns === undefined && !begin(final)) {
         if (bad !== undefined) continue;
-        return;
+        return undefined;
       }
       const status = write(final);
-      const isEmpty = heldRows === 0;
-      if (status !== CSV_STATUS.needInput || next !== 'more') yield* release();
-      if (bad !== undefined) continue;
-      if (status === CSV_STATUS.outputFull && isEmpty) growOutput();
-      if (status === CSV_STATUS.needInput) {
-        measuring = buffers.end - buffers.start > LARGE_RECORD_BYTES;
-        if (!measuring) return;
+      const isShort = status === CSV_STATUS.needInput && bad === undefined;
+      measuring = isShort && buffers.end - buffers.start > LARGE_RECORD_BYTES;
+      idle = isShort && !measuring;
+      if (status !== CSV_STATUS.needInput || after !== 'more') {
+        const run = release();
+        if (run !== undefined) return run;
       }
+      if (bad !== undefined) continue;
+      if (status === CSV_STATUS.outputFull) growOutput();
+      if (idle) return undefined;
     }
+    return undefined;
   }
 
   function append(piece: Uint8Array, from: number): number {
+    idle = false;
     const taken = buffers.append(piece, from);
     if (taken > 0) return taken;
     const size = buffers.end - buffers.start;
@@ -277,5 +278,5 @@ export function csvReader(
     return buffers.append(piece, from);
   }
 
-  return { append, drain, first };
+  return { append, next, first };
 }

@@ -4,6 +4,7 @@ import { csvDialect } from './csv-dialect.ts';
 import { csvReader } from './csv-rows.ts';
 import { openText } from './encoding.ts';
 import type { FormatCode, FormatInput } from './format.ts';
+import { readRows } from './row-reader.ts';
 
 /**
  * Delimited text by RFC 4180, with any one-byte delimiter and CRLF, LF or CR as line ends. Values stay the text they
@@ -21,15 +22,7 @@ async function* decode(input: FormatInput): AsyncIterable<Chunk> {
   const { pieces, base } = await openText(input.bytes, input.options.encoding, input.name);
   const kernel = acquireCsvKernel();
   try {
-    const reader = csvReader(kernel, input, dialect, base);
-    for await (const piece of pieces) {
-      input.context.signal.throwIfAborted();
-      for (let from = 0; from < piece.length; ) {
-        from += reader.append(piece, from);
-        yield* reader.drain(from < piece.length ? 'more' : 'none');
-      }
-    }
-    yield* reader.drain('end');
+    yield* readRows(csvReader(kernel, input, dialect, base), pieces, input.context.signal);
   } finally {
     releaseCsvKernel(kernel);
   }

@@ -35,10 +35,15 @@ export const formats = {
 
 // The code of a format, loaded when it is first needed: the first row of a file should not wait for the others'.
 function loaded(load: () => Promise<FormatCode>): Required<FormatCode> {
+  let code: Promise<FormatCode> | undefined;
+  const once = (): Promise<FormatCode> => {
+    code ??= load();
+    return code;
+  };
   return {
-    columns: async (input) => (await load()).columns?.(input),
+    columns: async (input) => (await once()).columns?.(input),
     async *decode(input) {
-      yield* (await load()).decode(input);
+      yield* (await once()).decode(input);
     },
   };
 }

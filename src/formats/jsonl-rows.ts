@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { mismatch } from '../errors.ts';
 import { JSONL_STATUS, type JsonlKernel, OUTPUT_FACTOR } from '../kernels/jsonl.ts';
 import { runOfCopy } from '../wire/run.ts';
-import { type Chunk, type RejectLine, RUN_BYTES, type TableLine } from '../wire/types.ts';
+import { type Chunk, type RejectLine, RUN_BYTES, type Run, type TableLine } from '../wire/types.ts';
 import {
   type BadRecord,
   badRecordError,
@@ -15,17 +15,12 @@ import { firstInvalidUtf8 } from './encoding.ts';
 import type { FormatInput } from './format.ts';
 import { EACH_NAME_ONCE, jsonProblem } from './json-problem.ts';
 import { jsonlColumns, MAX_COLUMNS } from './jsonl-columns.ts';
+import type { RowReader } from './row-reader.ts';
 import { validRows } from './valid-rows.ts';
 
-/** One JSONL file on its way through the kernel. */
-export interface JsonlReader {
-  /** Takes some of `piece` from `from` on; returns how many bytes. */
-  append(piece: Uint8Array, from: number): number;
-  /**
-   * The rows and rejects of what has been appended: `more` is there already, `none` for now, or this was the `end`.
-   * With `more`, rows may be held back until they fill a run.
-   */
-  drain(next: 'more' | 'none' | 'end'): Generator<Chunk>;
+interface Stop {
+  readonly status: number;
+  readonly bad: BadRecord | undefined;
 }
 
 const LF = 10;
@@ -33,7 +28,7 @@ const CR = 13;
 const LAST_LINE_FEED = Uint8Array.of(LF);
 
 /** `base`: where the kernel's first byte is in the file; undefined if the file had to be transcoded. */
-export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: number | undefined): JsonlReader {
+export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: number | undefined): RowReader {
   const { buffers, functions } = kernel;
   const known = jsonlColumns(input.table.columns ?? []);
   let line = 1;
@@ -46,6 +41,8 @@ export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: numbe
   let heldRows = 0;
   // How many of the unread bytes are whole lines.
   let wholeBytes = 0;
+  // Why no more rows were written.
+  let stop: Stop | undefined;
 
   const place = (): string => `${input.name} line ${line}`;
   const offsetOf = (position: number): number | undefined =>
@@ -81,7 +78,7 @@ export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: numbe
   }
 
   // Writes the next lines as rows, until something is the matter with one.
-  function write(): { status: number; bad: BadRecord | undefined } {
+  function write(): Stop {
     const { bytes, start, output } = buffers;
     const end = start + wholeBytes;
     const step = validRows(bytes, start, output + heldBytes, (from, outputFrom, maxRows) => {
@@ -107,13 +104,13 @@ export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: numbe
     return { status: step.status, bad };
   }
 
-  function* release(): Generator<Chunk> {
-    if (heldRows === 0) return;
+  function release(): Run | undefined {
+    if (heldRows === 0) return undefined;
     const { bytes, output } = buffers;
     table ??= { ...input.table, columns: [...known.columns] };
     const run = runOfCopy(table, bytes.subarray(output, output + heldBytes), heldRows);
     heldBytes = heldRows = 0;
-    yield run;
+    return run;
   }
 
   function notUtf8(position: number): BadRecord {
@@ -187,21 +184,27 @@ export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: numbe
     return reject;
   }
 
-  function* drain(next: 'more' | 'none' | 'end'): Generator<Chunk> {
+  function next(after: 'more' | 'none' | 'end'): Chunk | undefined {
     while (true) {
+      if (stop !== undefined) {
+        const wrong = stop.bad ?? help(stop.status);
+        stop = undefined;
+        if (wrong !== undefined) return reject(wrong);
+      }
       if (wholeBytes === 0) {
-        if (next !== 'end' || buffers.start === buffers.end) break;
+        if (after !== 'end' || buffers.start === buffers.end) return after === 'more' ? undefined : release();
         append(LAST_LINE_FEED, 0);
       }
-      const { status, bad } = write();
-      if (status !== JSONL_STATUS.needInput || bad !== undefined) yield* release();
-      const wrong = bad ?? help(status);
-      if (wrong !== undefined) yield reject(wrong);
+      const written = write();
+      if (written.status === JSONL_STATUS.needInput && written.bad === undefined) continue;
+      // The rows before it leave first.
+      stop = written;
+      const run = release();
+      if (run !== undefined) return run;
     }
-    if (next !== 'more') yield* release();
   }
 
-  return { append, drain };
+  return { append, next };
 }
 
 // A value as a message shows it: a string in its quotes already.

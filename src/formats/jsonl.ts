@@ -3,6 +3,7 @@ import type { Chunk } from '../wire/types.ts';
 import { openText } from './encoding.ts';
 import type { FormatCode, FormatInput } from './format.ts';
 import { jsonlReader } from './jsonl-rows.ts';
+import { readRows } from './row-reader.ts';
 
 /**
  * A JSON object on each line; blank lines count for nothing. Rows leave as the bytes they came as, except that a
@@ -17,15 +18,7 @@ async function* decode(input: FormatInput): AsyncIterable<Chunk> {
   const { pieces, base } = await openText(input.bytes, input.options.encoding, input.name);
   const kernel = acquireJsonlKernel();
   try {
-    const reader = jsonlReader(kernel, input, base);
-    for await (const piece of pieces) {
-      input.context.signal.throwIfAborted();
-      for (let from = 0; from < piece.length; ) {
-        from += reader.append(piece, from);
-        yield* reader.drain(from < piece.length ? 'more' : 'none');
-      }
-    }
-    yield* reader.drain('end');
+    yield* readRows(jsonlReader(kernel, input, base), pieces, input.context.signal);
   } finally {
     releaseJsonlKernel(kernel);
   }

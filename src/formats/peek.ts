@@ -29,21 +29,22 @@ export async function peekBytes(source: AsyncIterable<Uint8Array>): Promise<Peek
     if (isEnough) break;
   }
   const head = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
-  async function* bytes(): AsyncIterable<Uint8Array> {
-    yield* pieces.splice(0);
-    for (;;) {
-      const { done, value } = await input.next();
-      if (done) return;
-      yield value;
-    }
-  }
   return {
     head: head.subarray(0, HEAD_BYTES),
-    bytes,
+    bytes: () => all(pieces, input),
     close: async () => {
       await input.return?.();
     },
   };
+}
+
+async function* all(pieces: Uint8Array[], rest: AsyncIterator<Uint8Array>): AsyncIterable<Uint8Array> {
+  yield* pieces.splice(0);
+  for (;;) {
+    const { done, value } = await rest.next();
+    if (done) return;
+    yield value;
+  }
 }
 
 /** The same bytes from a source that may use the memory of a piece again once the next one is asked for. */

@@ -1,5 +1,4 @@
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { createReadStream, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { mismatch, UserError } from '../errors.ts';
@@ -66,7 +65,7 @@ export async function* openFiles(line: FileLine, options: ReadFileOptions): Asyn
   const { store, context } = options;
   const scratch = createScratch(context.signal);
   const path = line.uri === '-' ? undefined : store.localPath(line.uri);
-  const kind = path === undefined ? undefined : await kindOf(path);
+  const kind = path === undefined ? undefined : kindOf(path);
   const local = kind === 'file' ? path : undefined;
   let raw: AsyncIterable<Uint8Array>;
   if (line.uri === '-') raw = context.stdin();
@@ -144,20 +143,22 @@ async function* openOne(
     yield {
       line: { ...line, format, ...(codec === undefined ? {} : { codec: codec.name }) },
       columns: async (table) => columns?.(input(table)),
-      async *decode(table) {
-        try {
-          yield* decode(input(table));
-        } catch (error) {
-          // A file that changed under its reader looks like a damaged one.
-          await unchanged();
-          throw error;
-        }
-        await unchanged();
-      },
+      decode: (table) => watched(decode(input(table)), unchanged),
     };
   } finally {
     await inner.close();
   }
+}
+
+async function* watched(chunks: AsyncIterable<Chunk>, unchanged: () => Promise<void>): AsyncIterable<Chunk> {
+  try {
+    yield* chunks;
+  } catch (error) {
+    // A file that changed under its reader looks like a damaged one.
+    await unchanged();
+    throw error;
+  }
+  await unchanged();
 }
 
 function givenCodec(line: FileLine, options: ReadFileOptions): string | undefined {
@@ -214,10 +215,15 @@ function createScratch(signal: AbortSignal): Scratch {
 }
 
 // A pipe (`decode <(zcat x.gz)`) has a path too, but can only be read on and on.
-async function kindOf(path: string): Promise<'file' | 'pipe' | undefined> {
-  const found = await stat(path).catch(() => undefined);
-  if (found?.isFile()) return 'file';
-  return found?.isFIFO() || found?.isCharacterDevice() ? 'pipe' : undefined;
+function kindOf(path: string): 'file' | 'pipe' | undefined {
+  try {
+    const found = statSync(path);
+    if (found.isFile()) return 'file';
+    return found.isFIFO() || found.isCharacterDevice() ? 'pipe' : undefined;
+  } catch {
+    // Whoever reads it says why it cannot be.
+    return undefined;
+  }
 }
 
 // The store watches over what is read through it; a format that opens a local file by itself goes unwatched.

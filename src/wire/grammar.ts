@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { UserError } from '../errors.ts';
 import type { CommitLine, Control, GroupLine, TableLine } from './types.ts';
 
@@ -104,18 +105,7 @@ export function createGrammar(): Grammar {
   };
 }
 
-const texts = new WeakMap<TableLine, string>();
-
-function tableText(line: TableLine): string {
-  let text = texts.get(line);
-  if (text === undefined) {
-    text = JSON.stringify(Object.entries(line).sort(([a], [b]) => (a < b ? -1 : 1)));
-    texts.set(line, text);
-  }
-  return text;
-}
-
 /** Whether two table lines say the same. */
 export function sameTable(a: TableLine, b: TableLine): boolean {
-  return a === b || tableText(a) === tableText(b);
+  return a === b || isDeepStrictEqual(a, b);
 }

@@ -17,10 +17,10 @@ export function runOfBytes(table: TableLine, bytes: Uint8Array, count: number): 
   };
 }
 
-// Of runs of at least a quarter of this much, so that one that is never released holds little more than its lines.
-const PIECE_BYTES = RUN_BYTES + 64 * 1024;
+// A run takes the smallest that holds it and fills at least a quarter of it, so that one that is never released holds
+// little more than its lines.
+const PIECES = [16 * 1024, 64 * 1024, RUN_BYTES + 64 * 1024].map((size) => ({ size, spare: [] as Buffer[] }));
 const SPARE_PIECES = 4;
-const spare: Buffer[] = [];
 
 /**
  * A run of a copy of whole NDJSON lines. The memory of one that was released is taken again, which is far cheaper than
@@ -28,12 +28,14 @@ const spare: Buffer[] = [];
  */
 export function runOfCopy(table: TableLine, lines: Uint8Array, count: number): Run {
   const { length } = lines;
-  if (length > PIECE_BYTES || 4 * length < PIECE_BYTES) {
+  const pieces = PIECES.find(({ size }) => length <= size);
+  if (pieces === undefined || 4 * length < pieces.size) {
     const copy = Buffer.allocUnsafeSlow(length);
     copy.set(lines);
     return runOfBytes(table, copy, count);
   }
-  let memory: Buffer | undefined = spare.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES);
+  const { size, spare } = pieces;
+  let memory: Buffer | undefined = spare.pop() ?? Buffer.allocUnsafeSlow(size);
   memory.set(lines);
   return {
     ...runOfBytes(table, memory.subarray(0, length), count),
