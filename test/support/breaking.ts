@@ -1,6 +1,8 @@
 /** What the tests that break loads off have in common: a clean run to compare with, and which places they try. */
 
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { mariadbQuery } from './mariadb.ts';
 import { loadInto, type TestTarget } from './merging.ts';
 import { type Random, random } from './random.ts';
 import { type Standing, standing } from './standing.ts';
@@ -17,6 +19,21 @@ export function someOf<T>(items: readonly T[], few: number, r: Random = random(S
   const picked = new Set<number>([items.length - 1]);
   while (picked.size < few) picked.add(r.int(0, rest.length - 1));
   return [...picked].sort((a, b) => a - b).map((i) => items[i]!);
+}
+
+/** The same target as if it were new, which is cheaper than a new one. */
+export async function emptied(target: TestTarget): Promise<TestTarget> {
+  if (target.name === 'duckdb' || target.name === 'sqlite') {
+    for (const rest of ['', '.wal', '.brigade-spill'])
+      rmSync(`${target.url}${rest}`, { recursive: true, force: true });
+  } else if (target.name === 'postgres') await target.run('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+  else {
+    const name = new URL(target.url).pathname.slice(1);
+    const admin = Object.assign(new URL(target.url), { pathname: '/mysql' }).href;
+    await mariadbQuery(admin, `DROP DATABASE ${name}`);
+    await mariadbQuery(admin, `CREATE DATABASE ${name} CHARACTER SET latin1`);
+  }
+  return target;
 }
 
 /** Brings a stream, or what there is of it, to a target. */

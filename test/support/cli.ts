@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { scratch } from './scratch.ts';
 
@@ -9,7 +10,7 @@ export const BIN = fileURLToPath(new URL('../../bin', import.meta.url));
 const COMMANDS = ['brigade', 'ls-groups', 'read-manifest', 'decode', 'flatten', 'dedupe', 'to-sql'];
 
 export interface RunOptions {
-  readonly stdin?: string | Uint8Array;
+  readonly stdin?: string | Uint8Array | Readable;
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Default: a new empty folder. */
   readonly cwd?: string;
@@ -33,12 +34,12 @@ export function command(
   args: readonly string[] = [],
   options: RunOptions = {},
 ): Promise<Outcome> {
-  return collect(process.execPath, [join(BIN, `${name}.js`), ...args], options);
+  return program(process.execPath, [join(BIN, `${name}.js`), ...args], options);
 }
 
 /** Runs a line of shell in which the package's executables are on the PATH and any failure fails the line. */
 export function shell(line: string, options: RunOptions = {}): Promise<Outcome> {
-  return collect('bash', ['-o', 'pipefail', '-c', line], options);
+  return program('bash', ['-o', 'pipefail', '-c', line], options);
 }
 
 let path: string | undefined;
@@ -82,7 +83,8 @@ function environment(env: RunOptions['env']): NodeJS.ProcessEnv {
   };
 }
 
-function collect(file: string, args: readonly string[], options: RunOptions): Promise<Outcome> {
+/** Runs any program, in the environment of the package's own. */
+export function program(file: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   const cwd = options.cwd ?? scratch('cwd');
   const timeoutMs = options.timeoutMs ?? 60_000;
   return new Promise((resolve, reject) => {
@@ -99,7 +101,8 @@ function collect(file: string, args: readonly string[], options: RunOptions): Pr
     child.stderr.on('data', (piece: Buffer) => stderr.push(piece));
     // A command that does not read its input closes it: no fault of the test.
     child.stdin.on('error', () => {});
-    child.stdin.end(options.stdin ?? '');
+    if (options.stdin instanceof Readable) options.stdin.pipe(child.stdin);
+    else child.stdin.end(options.stdin ?? '');
     child.on('error', reject);
     child.on('close', (code, signal) => {
       clearTimeout(timer);

@@ -115,21 +115,20 @@ function chunksOf(name: string, { line, shapes, row, unambiguous }: Shaped, r: R
 
 /**
  * Groups of one or two scopes with tables in every mode, mostly such that share a batch. `drifts`: columns without a type
- * change theirs, which a script that cannot look does not bear.
+ * change theirs, which a script that cannot look does not bear. `breaks`: the share of groups with a table that ends a batch.
  */
-export function randomTables(r: Random, drifts: boolean): RandomStream {
+export function randomTables(r: Random, drifts: boolean, breaks = 0.15): RandomStream {
   const last: Record<string, number> = {};
   let next = 7;
   const groups = many(r.int(4, 9), (): TestGroup => {
     next += r.int(1, 3);
     const scope = r.chance(0.15) ? 'POD2' : 'POD1';
+    const breaking = r.chance(breaks) ? r.pick(Object.keys(BREAKS)) : undefined;
+    // Of one key and group a table without an order has one row.
     const chunks = Object.entries(TABLES).flatMap(([name, table]) =>
-      (drifts || name !== 'untyped') && r.chance(0.7) ? chunksOf(name, table, r) : [],
+      (drifts || name !== 'untyped') && name !== breaking && r.chance(0.7) ? chunksOf(name, table, r) : [],
     );
-    if (r.chance(0.15)) {
-      const name = r.pick(Object.keys(BREAKS));
-      chunks.push(...chunksOf(name, BREAKS[name]!, r));
-    }
+    if (breaking !== undefined) chunks.push(...chunksOf(breaking, BREAKS[breaking]!, r));
     const after = last[scope] === undefined ? null : String(last[scope]);
     last[scope] = next;
     return { group: String(next), after, scope, chunks };

@@ -50,6 +50,11 @@ export async function driftWire(): Promise<WireText> {
       [rows(later, { id: 2, x: 'none', n: '5000000000', s: 'x', more: '1.10', at: '2026-01-01T00:00:00Z' })],
     ),
   );
+  return written(chunks);
+}
+
+/** Chunks as they go over a pipe. */
+export async function written(chunks: AsyncIterable<Chunk>): Promise<WireText> {
   let text = '';
   for await (const piece of writeWire(chunks)) text += Buffer.from(piece).toString('utf8');
   return wireText(text);
@@ -104,6 +109,17 @@ export function suffixOf({ bytes }: WireText, groups: number): Buffer {
   return Buffer.from(kept.join('\n'));
 }
 
+/** For each group the one that it follows, as places in the stream; -1: the first of its scope. */
+export function predecessors({ bytes }: WireText): number[] {
+  const last = new Map<string, number>();
+  return (bytes.toString('utf8').match(/^\{"\$":"group".*$/gm) ?? []).map((line, i) => {
+    const { scope } = JSON.parse(line) as { scope: string };
+    const before = last.get(scope) ?? -1;
+    last.set(scope, i);
+    return before;
+  });
+}
+
 export const groupsOf = ({ bytes }: WireText): number =>
   bytes.toString('utf8').match(/^\{"\$":"commit"/gm)?.length ?? 0;
 
@@ -131,20 +147,29 @@ function folderOf(feed: FeedName, deliveries: readonly Delivery[]): string {
   return folder;
 }
 
-async function say(
+/** The pipeline up to `dedupe`, as words. */
+export function stepsOf(
   feed: FeedName,
   deliveries: readonly Delivery[],
   listing: readonly string[],
-): Promise<string> {
+): string[][] {
   const known = join(DROPS, feed, 'catalog.json');
   const catalog = existsSync(known) ? ['--catalog', known] : [];
-  const words = [
+  return [
     ['ls-groups', folderOf(feed, deliveries), '--feed', feed, '--name', feed, '--settle', '0', ...listing],
     ['read-manifest', ...catalog],
     ['decode'],
     ['flatten'],
     ['dedupe'],
   ];
+}
+
+async function say(
+  feed: FeedName,
+  deliveries: readonly Delivery[],
+  listing: readonly string[],
+): Promise<string> {
+  const words = stepsOf(feed, deliveries, listing);
   const steps = await Promise.all(words.map((each) => readStep(each, commands)));
   const context: PipelineContext = {
     ...quietContext(),
@@ -154,7 +179,5 @@ async function say(
   };
   const outcome = await startPipeline(steps, context);
   if (outcome.kind !== 'wire') throw new Error(`expected a wire, found ${outcome.kind}`);
-  let text = '';
-  for await (const piece of writeWire(outcome.chunks)) text += Buffer.from(piece).toString('utf8');
-  return text;
+  return (await written(outcome.chunks)).bytes.toString('utf8');
 }
