@@ -38,7 +38,8 @@ export async function once(name: string, make: (path: string) => Promise<void> |
   return path;
 }
 
-function lines(path: string, count: number, line: (index: number) => string, head = ''): void {
+/** Writes a text file line by line. */
+export function lines(path: string, count: number, line: (index: number) => string, head = ''): void {
   const file = openSync(path, 'w');
   let text = head;
   for (let index = 0; index < count; index++) {

@@ -5,6 +5,8 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { batchJobs } from './batch-jobs.ts';
 import { events, forms, nested, once, versions } from './inputs.ts';
 import { mergeJobs } from './merge-jobs.ts';
+import { canonical, duckdb, peer, readCsv } from './peers.ts';
+import { shapeJobs } from './shape-jobs.ts';
 
 export interface Peer {
   readonly name: string;
@@ -22,6 +24,8 @@ export interface Peer {
 
 export interface Job {
   readonly name: string;
+  /** The table that the job is one row of; default: a table of its own, a row for ours and for each peer. */
+  readonly rowOf?: string;
   /** Makes what the job needs unless it is there, and tells the commands. */
   prepare(): Promise<Commands> | Commands;
 }
@@ -29,6 +33,8 @@ export interface Job {
 export interface Commands {
   /** Sizes of everything, in text. */
   readonly input: string;
+  /** Of files that are read, so that megabytes a second can be told. */
+  readonly inputBytes?: number;
   readonly ours: string;
   readonly peers: readonly Peer[];
   /** Before each run, outside of what is measured. */
@@ -42,15 +48,6 @@ export interface Commands {
   readonly agree?: readonly [string, string];
 }
 
-const PEERS = new URL('peers/', import.meta.url).pathname;
-const peer = (script: string, ...args: string[]) => `node ${PEERS}${script}.mjs ${args.join(' ')}`;
-const quote = (text: string) => `"${text.replaceAll('"', '\\"')}"`;
-const duckdb = (threads: number, ...statements: string[]) =>
-  peer('duckdb', String(threads), ...statements.map(quote));
-// Lines with their members in one order and every value as text, so that outputs of different tools compare.
-const canonical = (sample = 2000) =>
-  `head -n ${sample} | jq -cS 'walk(if type == "number" or type == "boolean" then tostring else . end)' | md5sum`;
-
 /** Every job, at `scale` times the usual size. Nothing is made before a job is prepared. */
 export function jobs(scale: number): readonly Job[] {
   const rows = Math.round(400_000 * scale);
@@ -61,7 +58,6 @@ export function jobs(scale: number): readonly Job[] {
   const manyRows = Math.round(10_000_000 * scale);
   const keys = Math.round(2_000_000 * scale);
   const nestedRows = Math.round(500_000 * scale);
-  const readCsv = (file: string) => `read_csv('${file}', all_varchar = true, header = true)`;
   const flattenJq = `jq -c '. as $r | del(.items) + {"address__city": .address.city}, (.items | to_entries[] | {k: $r.id, i: .key, sku: .value.sku, quantity: .value.quantity}, (.key as $i | .value.tags | to_entries[] | {k: $r.id, i: $i, j: .key, value: .value}))'`;
 
   async function copied(ending: string, format: string): Promise<string> {
@@ -226,6 +222,7 @@ export function jobs(scale: number): readonly Job[] {
         };
       },
     },
+    ...shapeJobs(scale),
     ...mergeJobs({ scale, csv, jsonl, avro }),
     ...batchJobs(scale),
   ];

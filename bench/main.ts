@@ -9,8 +9,9 @@ import { cpus, release, totalmem } from 'node:os';
 import { delimiter } from 'node:path';
 import { parseArgs } from 'node:util';
 import { DATA } from './inputs.ts';
-import { type Commands, jobs, type Peer } from './jobs.ts';
+import { type Job, jobs, type Peer } from './jobs.ts';
 import { type Measurement, measure, median } from './measure.ts';
+import { type Failure, type Measured, type PeerResult, type Result, tables } from './report.ts';
 
 const { values } = parseArgs({
   options: {
@@ -24,11 +25,6 @@ const root = new URL('..', import.meta.url).pathname;
 const bin = new URL('.data/bin/', import.meta.url).pathname;
 const env = { ...process.env, PATH: [bin, process.env['PATH']].join(delimiter) };
 
-interface Result {
-  readonly seconds: number;
-  readonly peakMiB: number;
-}
-
 const installed = (program: string) => {
   try {
     execFileSync('bash', ['-c', `command -v ${program}`], { stdio: 'ignore' });
@@ -38,76 +34,56 @@ const installed = (program: string) => {
   }
 };
 
-const summary = (runs: readonly Measurement[]): Result => ({
+const summary = (runs: readonly Measurement[]): Measured => ({
   seconds: median(runs.map((run) => run.seconds)),
   peakMiB: Math.max(...runs.map((run) => run.peakMiB)),
 });
 
 // Ours and the peers take turns, so that a machine that grows hot or busy does so for all of them.
-async function measureJob(job: Commands & { readonly name: string }, runs: number): Promise<string[]> {
-  const peers = job.peers.filter((peer) => peer.needs === undefined || installed(peer.needs));
-  const missing = job.peers.filter((peer) => !peers.includes(peer));
-  if (job.agree !== undefined) checkAgreement(job.name, job.agree);
+async function measureJob(job: Job, runs: number): Promise<Result> {
+  const commands = await job.prepare();
+  if (commands.agree !== undefined) checkAgreement(job.name, commands.agree);
   const mine: Measurement[] = [];
-  const theirs = new Map<Peer, Measurement[]>(peers.map((peer) => [peer, []]));
+  const theirs = new Map<Peer, Measurement[]>(commands.peers.map((peer) => [peer, []]));
+  const failed = new Set<Peer>();
   for (let run = 0; run < runs; run++) {
-    await job.reset?.();
-    mine.push(await measure(job.ours, DATA, env));
-    for (const peer of peers) {
-      if (run > 0 && peer.once) continue;
-      await peer.reset?.();
-      theirs.get(peer)!.push(await measure(peer.command, DATA, env));
+    await commands.reset?.();
+    mine.push(await measure(commands.ours, DATA, env));
+    for (const [peer, measured] of theirs) {
+      if ((run > 0 && peer.once) || failed.has(peer)) continue;
+      if (peer.needs !== undefined && !installed(peer.needs)) continue;
+      try {
+        await peer.reset?.();
+        measured.push(await measure(peer.command, DATA, env));
+      } catch (error) {
+        // A peer that cannot do it is told of in its row.
+        console.error(error);
+        failed.add(peer);
+      }
     }
   }
   const ours = summary(mine);
-  const memory =
-    job.memoryMiB === undefined
-      ? ''
-      : ` (must ${job.memoryMiB.must}${job.memoryMiB.aim === undefined ? '' : `, aim ${job.memoryMiB.aim}`})`;
   console.error(`${job.name}: ${ours.seconds.toFixed(2)} s, ${ours.peakMiB.toFixed(0)} MiB`);
-  const lines = [
-    `### ${job.name}`,
-    '',
-    `${job.input}.`,
-    '',
-    '| | median s | peak MiB | ours is faster by | must | aim |',
-    '|---|---|---|---|---|---|',
-  ];
-  lines.push(
-    `| **bucket-brigade** | **${ours.seconds.toFixed(2)}** | **${ours.peakMiB.toFixed(0)}**${memory} | | | |`,
-  );
-  lines.push(...ownBars(job, ours));
-  for (const [peer, measurements] of theirs) {
-    const { seconds, peakMiB } = summary(measurements);
-    const ratio = seconds / ours.seconds;
-    const verdict = peer.must === undefined ? '' : ratio >= peer.must ? ' ✓' : ' ✗';
-    console.error(`  ${peer.name}: ${seconds.toFixed(2)} s, ratio ${ratio.toFixed(2)}${verdict}`);
-    lines.push(
-      `| ${peer.name}${peer.once ? ' (one run)' : ''} | ${seconds.toFixed(2)} | ${peakMiB.toFixed(0)} | ${ratio.toFixed(2)} ×${verdict} | ${peer.must ?? ''} | ${peer.aim ?? ''} |`,
+  const peers = [...theirs].map(([peer, measured]): PeerResult => {
+    if (failed.has(peer)) return { peer, found: 'failed' };
+    if (measured.length === 0) return { peer, found: 'not installed' };
+    const found = summary(measured);
+    console.error(
+      `  ${peer.name}: ${found.seconds.toFixed(2)} s, ratio ${(found.seconds / ours.seconds).toFixed(2)}`,
     );
-  }
-  for (const peer of missing)
-    lines.push(`| ${peer.name} | not installed | | | ${peer.must ?? ''} | ${peer.aim ?? ''} |`);
-  return [...lines, ''];
+    return { peer, found };
+  });
+  const { output } = commands;
+  return { job, commands, ours, peers, ...(output !== undefined && { outputBytes: bytesOf(output) }) };
 }
 
-// What is asked of ours by itself.
-function ownBars({ secondsAtMost, megabytesPerSecond, output }: Commands, { seconds }: Result): string[] {
-  if (secondsAtMost !== undefined) {
-    const { must, aim } = secondsAtMost;
-    return [
-      `| at most | ${seconds.toFixed(2)} s${seconds <= must ? ' ✓' : ' ✗'} | | | ${must} s | ${aim} s |`,
-    ];
-  }
-  if (megabytesPerSecond === undefined || output === undefined) return [];
-  const bytes = Number(
-    execFileSync('bash', ['-o', 'pipefail', '-c', `${output} | wc -c`], { cwd: DATA, env, encoding: 'utf8' }),
-  );
-  const rate = bytes / 1e6 / seconds;
-  const { must, aim } = megabytesPerSecond;
-  return [
-    `| of output | ${rate.toFixed(0)} MB/s${rate >= must ? ' ✓' : ' ✗'} | | | ${must} MB/s | ${aim} MB/s |`,
-  ];
+function bytesOf(command: string): number {
+  const text = execFileSync('bash', ['-o', 'pipefail', '-c', `${command} | wc -c`], {
+    cwd: DATA,
+    env,
+    encoding: 'utf8',
+  });
+  return Number(text);
 }
 
 function checkAgreement(name: string, agree: readonly [string, string]): void {
@@ -129,7 +105,6 @@ const versionOf = (name: string) =>
     }
   ).version;
 
-const sections: string[] = [];
 const runs = Number(values.runs);
 execFileSync('bash', [
   '-c',
@@ -145,31 +120,36 @@ const packages = [
   'parquetjs-lite',
 ];
 
+const results: (Result | Failure)[] = [];
+
 // After each job, so that a run that is broken off leaves what it has measured.
 function write(): void {
   const page = [
     '# Benchmarks',
     '',
     'Written by `npm run bench`: whole processes, from start to exit; ours and the peers take turns in one run; the median of',
-    `${runs} runs each. Outputs are compared before anything is measured. A ratio above 1 means that bucket-brigade is faster.`,
+    `${runs} runs each, or one run where that is said. What the commands of \`decode\` write is compared with a peer's output before`,
+    'anything is measured. A ratio above 1 means that bucket-brigade is faster; ✓ and ✗ tell whether that, or the time, is as it',
+    'must be. Memory is the largest sum over all processes of a command. Every command writes to `/dev/null` unless it is said',
+    'otherwise.',
     '',
     `Machine: ${cpus().length} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release().split('-')[0]}, Node ${process.version}.`,
     `Packages: ${packages.map((name) => `${name} ${versionOf(name)}`).join(', ')}.`,
     '',
-    ...sections,
+    ...tables(results),
   ].join('\n');
   writeFileSync(values.out ?? new URL('../docs/benchmarks.md', import.meta.url), page);
 }
 
 const wanted = values.only.split(',').map((text) => text.trim());
-for (const { name, prepare } of jobs(Number(values.scale))) {
-  if (!wanted.some((text) => name.includes(text))) continue;
+for (const job of jobs(Number(values.scale))) {
+  if (!wanted.some((text) => job.name.includes(text))) continue;
   const start = performance.now();
   try {
-    sections.push(...(await measureJob({ name, ...(await prepare()) }, runs)));
+    results.push(await measureJob(job, runs));
   } catch (error) {
     console.error(error);
-    sections.push(`### ${name}`, '', 'Failed in this run.', '');
+    results.push({ job });
     process.exitCode = 1;
   }
   write();
