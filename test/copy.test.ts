@@ -200,6 +200,78 @@ describe('rows as lines of COPY', () => {
     }
   });
 
+  test('rows say the same in the order of the columns, in any other, and with spaces', () => {
+    const columns = {
+      'a name of more than sixteen bytes': 'text',
+      b: undefined,
+      'sixteen bytes, ': 'decimal(5,2)',
+      é: 'timestamptz',
+      json: 'json',
+      flag: 'boolean',
+      bytes: 'bytes',
+      n: 'bigint',
+      x: 'double',
+      $: 'uuid',
+    } as const;
+    const texts = fc.constantFrom(
+      '1.25',
+      '-3',
+      '1.255',
+      '2024-01-01T10:00:00Z',
+      '2024-01-01',
+      '{"k":1}',
+      'True',
+    );
+    const ids = fc.constantFrom('0e37df36-f698-11e6-8dd4-cb9ced3df976', 'AAECAw==', ' 7 ', '', '1e3', 'NaN');
+    const value = fc.oneof(
+      words,
+      texts,
+      ids,
+      fc.constantFrom(null, true, 0, -7, 1.5, 1e21, 1e-7),
+      fc.jsonValue(),
+    );
+    const usual = fc.constantFrom<readonly unknown[]>([
+      'some text "with" a quote',
+      'x',
+      '12.5',
+      '2024-01-01 10:00:00.123456Z',
+      '[1]',
+      'no',
+      'AAE=',
+      '9007199254740993',
+      '1e-5',
+      '0e37df36-f698-11e6-8dd4-cb9ced3df976',
+    ]);
+    const names = Object.keys(columns);
+    const outcome = (line: string): string => {
+      try {
+        return fields(columns, line).join('\t');
+      } catch (error) {
+        return String(error).replace(/found .*/s, '');
+      }
+    };
+    const spelled = (members: readonly string[], space = '') => `{${space}${members.join(`,${space}`)}}`;
+    fc.assert(
+      fc.property(
+        usual,
+        fc.array(fc.tuple(fc.nat(9), value), { maxLength: 2 }),
+        fc.nat(8),
+        (row, odd, at) => {
+          const values = [...row];
+          for (const [index, other] of odd) values[index] = other;
+          const members = names.map((name, i) => `${JSON.stringify(name)}:${JSON.stringify(values[i])}`);
+          const expected = outcome(spelled(members, ' '));
+          assert.equal(outcome(spelled(members)), expected);
+          assert.equal(outcome(spelled([...members.slice(at), ...members.slice(0, at)], ' ')), expected);
+          if (at > 0) assert.equal(outcome(spelled([members[at]!, ...members.toSpliced(at, 1)])), expected);
+        },
+      ),
+      { numRuns: 500 },
+    );
+    assert.match(outcome(spelled(names.map((name) => `"${name}":null`))), /^(\\N\t){9}\\N$/);
+    assert.deepEqual(fields({ $: 'text', row: 'text' }, '{"$":"row","row":{"$":"a","row":"b"}}'), ['a', 'b']);
+  });
+
   test('every spelling of a boolean that PostgreSQL reads passes as it is', () => {
     for (const word of ['0', '1', 't', 'F', 'y', 'N', 'true', 'False', 'TRUE', 'yes', 'NO', 'nO'])
       assert.equal(field('boolean', JSON.stringify(word)), word);

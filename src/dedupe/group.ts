@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { messageOf, UserError } from '../errors.ts';
-import { parseRow, runOfBytes } from '../wire/run.ts';
+import { PIECE_BYTES, parseRow, runFilledBy } from '../wire/run.ts';
 import { type RejectLine, type Row, RUN_BYTES, type Run, type TableLine } from '../wire/types.ts';
 import {
   type Arena,
@@ -145,11 +145,12 @@ export function newGroup(arena: Arena, options: DedupeOptions): Group {
         present = { rule, batch: origin.batch, ids, family: familyOf(rule) };
         writeRule(arena, rule, ids, origin.batch);
       }
-      const bytes = wholeLines(arena, run, origin.place);
+      const lines = wholeLines(arena, run, origin.place);
+      const bytes = lines.ndjson();
       const firstRow = log.rows;
       if (firstRow + run.count > 0xffffffff)
         throw new UserError(`${origin.place}: expected fewer than 2^32 rows in a group`);
-      log.append(line, rule, origin.batch, bytes, run.count);
+      log.append(line, rule, origin.batch, { bytes, count: run.count, release: lines.release });
       const rejects: RejectLine[] = [];
       const reject = (index: number, column: string, value: Row): void => {
         const row = origin.before + index + 1;
@@ -169,7 +170,7 @@ export function newGroup(arena: Arena, options: DedupeOptions): Group {
         if (end - at > INPUT_BYTES)
           enterLongLine(rule, bytes.subarray(at, end), firstRow, index++, reject, origin.place);
         else {
-          arena.bytes.set(bytes.subarray(at, end), INPUT);
+          if (bytes.length > INPUT_BYTES) arena.bytes.set(bytes.subarray(at, end), INPUT);
           index = enterLines(rule, INPUT + end - at, firstRow, index, reject, origin.place);
         }
         at = end;
@@ -179,7 +180,8 @@ export function newGroup(arena: Arena, options: DedupeOptions): Group {
       return rejects;
     },
     *finish() {
-      const { live, veto } = winners.settle(families);
+      const bits = winners.settle(families);
+      const { live, veto } = bits;
       const has = (bits: number, row: number) => (arena.bytes[bits + (row >>> 3)]! & (1 << (row & 7))) !== 0;
       checkSiblings(log, (row) => (has(veto, row) ? 'void' : has(live, row) ? 'live' : 'lost'));
       const alive = new Set<string>();
@@ -191,20 +193,21 @@ export function newGroup(arena: Arena, options: DedupeOptions): Group {
         const count = kernel.countLive(live, veto, entry.firstRow, entry.count);
         if (count === 0) continue;
         alive.add(rule.table);
-        const bytes = log.read(entry);
+        const part: Part =
+          count === entry.count
+            ? { bytes: entry.bytes, count, copyTo: (memory) => log.read(entry, memory) }
+            : partOf(liveLines(arena, log, entry, bits), count);
         let buffer = buffers.get(rule.table);
-        if (buffer !== undefined && buffer.line !== line) {
+        if (buffer !== undefined && (buffer.line !== line || buffer.bytes + part.bytes > PIECE_BYTES)) {
           yield joined(buffer);
           buffer = undefined;
         }
         if (buffer === undefined) {
-          buffer = { line, pieces: [], bytes: 0, count: 0 };
+          buffer = { line, parts: [], bytes: 0 };
           buffers.set(rule.table, buffer);
         }
-        const kept = count === entry.count ? bytes : liveLines(arena, bytes, entry.firstRow, live, veto);
-        buffer.pieces.push(kept);
-        buffer.bytes += kept.length;
-        buffer.count += count;
+        buffer.parts.push(part);
+        buffer.bytes += part.bytes;
         if (buffer.bytes >= RUN_BYTES) {
           yield joined(buffer);
           buffers.delete(rule.table);
@@ -224,15 +227,32 @@ export function newGroup(arena: Arena, options: DedupeOptions): Group {
   };
 }
 
-interface Outgoing {
-  readonly line: TableLine;
-  readonly pieces: Uint8Array[];
-  bytes: number;
-  count: number;
+/** Lines of live rows, in memory or still in the log. */
+interface Part {
+  readonly bytes: number;
+  readonly count: number;
+  copyTo(memory: Buffer): void;
 }
 
-function joined({ line, pieces, count }: Outgoing): Run {
-  return runOfBytes(line, pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces), count);
+interface Outgoing {
+  readonly line: TableLine;
+  readonly parts: Part[];
+  bytes: number;
+}
+
+function partOf(lines: Buffer, count: number): Part {
+  return { bytes: lines.length, count, copyTo: (memory) => void lines.copy(memory) };
+}
+
+function joined({ line, parts, bytes }: Outgoing): Run {
+  const count = parts.reduce((sum, part) => sum + part.count, 0);
+  return runFilledBy(line, bytes, count, (memory) => {
+    let at = 0;
+    for (const part of parts) {
+      part.copyTo(memory.subarray(at, at + part.bytes));
+      at += part.bytes;
+    }
+  });
 }
 
 function parse(line: string, place: string, index: number): Row {

@@ -2,18 +2,26 @@ import { messageOf, UserError } from '../errors.ts';
 import { runOfRows } from '../wire/run.ts';
 import type { Run } from '../wire/types.ts';
 import { type Arena, INPUT, INPUT_BYTES, OUTPUT } from './arena.ts';
+import type { LogEntry, RowLog } from './log.ts';
 
-/** The lines of live rows, the first of all lines being that of `firstRow`. */
+/** The lines of an entry's live rows. */
 export function liveLines(
   arena: Arena,
-  bytes: Uint8Array,
-  firstRow: number,
-  live: number,
-  veto: number,
-): Uint8Array {
+  log: RowLog,
+  entry: LogEntry,
+  { live, veto }: { readonly live: number; readonly veto: number },
+): Buffer {
   const { kernel } = arena;
+  let row = entry.firstRow;
+  if (entry.bytes <= INPUT_BYTES) {
+    log.read(entry, arena.bytes.subarray(INPUT, INPUT + entry.bytes));
+    return Buffer.from(
+      arena.bytes.subarray(OUTPUT, kernel.copyLive(INPUT, INPUT + entry.bytes, row, live, veto, OUTPUT)),
+    );
+  }
+  const bytes = Buffer.allocUnsafeSlow(entry.bytes);
+  log.read(entry, bytes);
   const kept: Buffer[] = [];
-  let row = firstRow;
   for (let at = 0; at < bytes.length; ) {
     const end = pieceEnd(bytes, at);
     if (end - at > INPUT_BYTES) {
@@ -27,7 +35,7 @@ export function liveLines(
     }
     at = end;
   }
-  return kept.length === 1 ? kept[0]! : Buffer.concat(kept);
+  return Buffer.concat(kept);
 }
 
 /** The end of as many whole lines from `at` on as fit into the input; of one line if it does not fit. */
@@ -37,6 +45,7 @@ export function pieceEnd(bytes: Uint8Array, at: number): number {
   return last >= at ? last + 1 : bytes.indexOf(10, at + INPUT_BYTES) + 1;
 }
 
+// Leaves those of a single piece in the input.
 function countLines(arena: Arena, bytes: Uint8Array): number {
   let count = 0;
   for (let at = 0; at < bytes.length; at += INPUT_BYTES) {
@@ -47,12 +56,17 @@ function countLines(arena: Arena, bytes: Uint8Array): number {
   return count;
 }
 
-/** The lines of a run, one a row; written anew if there are blank lines among them or the last has no line feed. */
-export function wholeLines(arena: Arena, run: Run, place: string): Uint8Array {
+/**
+ * A run with one line a row: the same one, or written anew if there are blank lines in it or the last has no line feed.
+ * Its lines stand in the arena's input if they fit there.
+ */
+export function wholeLines(arena: Arena, run: Run, place: string): Run {
   const bytes = run.ndjson();
-  if (bytes.at(-1) === 10 && countLines(arena, bytes) === run.count) return bytes;
+  if (bytes.at(-1) === 10 && countLines(arena, bytes) === run.count) return run;
   try {
-    return runOfRows(run.table, run.objects()).ndjson();
+    const anew = runOfRows(run.table, run.objects());
+    countLines(arena, anew.ndjson());
+    return anew;
   } catch (error) {
     throw new UserError(`${place}: expected a JSON object on each line: ${messageOf(error)}`, {
       cause: error,

@@ -19,11 +19,21 @@ export interface LogEntry {
 export interface RowLog {
   readonly entries: readonly LogEntry[];
   readonly rows: number;
-  append(line: TableLine, rule: TableRule, batch: bigint, bytes: Uint8Array, count: number): LogEntry;
-  read(entry: LogEntry): Uint8Array;
+  /** Adds rows, whose bytes nobody may write to until `release` is called. */
+  append(line: TableLine, rule: TableRule, batch: bigint, rows: LoggedRows): void;
+  /** Fills `target`, which has room for the entry's bytes. */
+  read(entry: LogEntry, target: Uint8Array): void;
+  /** The rows of an entry, in order. */
+  rowsOf(entry: LogEntry): Iterable<Row>;
   /** One row, with the entry it is in. */
   row(row: number): { readonly entry: LogEntry; readonly value: Row };
   close(): void;
+}
+
+interface LoggedRows {
+  readonly bytes: Uint8Array;
+  readonly count: number;
+  readonly release?: (() => void) | undefined;
 }
 
 /** Small runs of one line are joined up to this size. */
@@ -34,12 +44,12 @@ export function newRowLog(folder: string | undefined, memoryBytes: number): RowL
   const spill = newSpill(folder, memoryBytes);
   const entries: LogEntry[] = [];
   let rows = 0;
-  let cached: { entry: LogEntry; bytes: Uint8Array; lines: string[] } | undefined;
+  let cached: { entry: LogEntry; bytes: number; lines: string[] } | undefined;
 
-  const read = (entry: LogEntry): Uint8Array => {
+  const linesOf = (entry: LogEntry): string[] => {
     const bytes = Buffer.allocUnsafeSlow(entry.bytes);
     spill.read(entry.position, bytes);
-    return bytes;
+    return bytes.toString('utf8').split('\n');
   };
   const entryOf = (row: number): LogEntry => {
     let low = 0;
@@ -56,9 +66,9 @@ export function newRowLog(folder: string | undefined, memoryBytes: number): RowL
     get rows() {
       return rows;
     },
-    append(line, rule, batch, bytes, count) {
+    append(line, rule, batch, { bytes, count, release }) {
       const position = spill.length;
-      spill.append(bytes);
+      spill.append(bytes, release);
       const last = entries.at(-1);
       rows += count;
       if (
@@ -70,23 +80,21 @@ export function newRowLog(folder: string | undefined, memoryBytes: number): RowL
       ) {
         last.count += count;
         last.bytes += bytes.length;
-        return last;
+        return;
       }
-      const entry = { line, rule, batch, firstRow: rows - count, count, position, bytes: bytes.length };
-      entries.push(entry);
-      return entry;
+      entries.push({ line, rule, batch, firstRow: rows - count, count, position, bytes: bytes.length });
     },
-    read,
+    read: (entry, target) => {
+      spill.read(entry.position, target.subarray(0, entry.bytes));
+    },
+    *rowsOf(entry) {
+      const lines = linesOf(entry);
+      for (let index = 0; index < entry.count; index++) yield parseRow(lines[index]!);
+    },
     row(row) {
       const entry = entryOf(row);
-      if (cached?.entry !== entry || cached.bytes.length !== entry.bytes) {
-        const bytes = read(entry);
-        cached = {
-          entry,
-          bytes,
-          lines: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8').split('\n'),
-        };
-      }
+      if (cached?.entry !== entry || cached.bytes !== entry.bytes)
+        cached = { entry, bytes: entry.bytes, lines: linesOf(entry) };
       return { entry, value: parseRow(cached.lines[row - entry.firstRow]!) };
     },
     close() {

@@ -1,6 +1,5 @@
 import { mismatch, UserError } from '../errors.ts';
 import { type KindedName, keyText } from '../wire/order.ts';
-import { parseRow } from '../wire/run.ts';
 import type { Row } from '../wire/types.ts';
 import type { LogEntry, RowLog } from './log.ts';
 
@@ -78,8 +77,8 @@ function hasLost({ firstRow, count }: LogEntry, fateOf: (row: number) => Fate): 
 }
 
 function* rowsOf(log: RowLog, entry: LogEntry): Iterable<[number, Row]> {
-  const lines = Buffer.from(log.read(entry)).toString('utf8').split('\n');
-  for (let index = 0; index < entry.count; index++) yield [entry.firstRow + index, parseRow(lines[index]!)];
+  let index = entry.firstRow;
+  for (const row of log.rowsOf(entry)) yield [index++, row];
 }
 
 // Versions of one record that are in one batch have this in common, and their rows in subtables too.

@@ -7,11 +7,17 @@ import { messageOf, UserError } from '../errors.ts';
 /** Bytes put away in order: in memory up to a limit, beyond it in a file that nobody else can open. */
 export interface Spill {
   readonly length: number;
-  /** Keeps the bytes: pieces under 16 KiB as a copy; larger ones nobody may write to afterwards. */
-  append(bytes: Uint8Array): void;
+  /** Keeps the bytes: pieces under 16 KiB as a copy; larger ones nobody may write to until `release` is called, if ever. */
+  append(bytes: Uint8Array, release?: () => void): void;
   /** Fills `target` from `position` on; returns how many bytes there were. */
   read(position: number, target: Uint8Array): number;
   close(): void;
+}
+
+interface Piece {
+  readonly at: number;
+  bytes: Uint8Array;
+  readonly release?: (() => void) | undefined;
 }
 
 /** Smaller pieces are gathered, so that neither memory nor system calls go by their number. */
@@ -27,7 +33,7 @@ export function newSpill(folder: string | undefined, memoryBytes: number): Spill
   let file: number | undefined;
   /** Bytes in the file; the others are in `pieces`. */
   let written = 0;
-  let pieces: { readonly at: number; bytes: Uint8Array }[] = [];
+  let pieces: Piece[] = [];
   let length = 0;
   /** Room behind the last piece, if that is a gathered one. */
   let room = 0;
@@ -48,9 +54,10 @@ export function newSpill(folder: string | undefined, memoryBytes: number): Spill
   const flush = (): void => {
     guard(() => {
       file ??= open();
-      for (const { bytes, at } of pieces) {
+      for (const { bytes, at, release } of pieces) {
         for (let done = 0; done < bytes.length; )
           done += writeSync(file, bytes, done, bytes.length - done, at + done);
+        release?.();
       }
     });
     written = length;
@@ -86,11 +93,13 @@ export function newSpill(folder: string | undefined, memoryBytes: number): Spill
     get length() {
       return length;
     },
-    append(bytes) {
+    append(bytes, release) {
       if (bytes.length === 0) return;
-      if (bytes.length < SMALL) gather(bytes);
-      else {
-        pieces.push({ at: length, bytes });
+      if (bytes.length < SMALL) {
+        gather(bytes);
+        release?.();
+      } else {
+        pieces.push({ at: length, bytes, release });
         room = 0;
       }
       length += bytes.length;

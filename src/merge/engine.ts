@@ -62,7 +62,7 @@ export interface Engine {
   run(sql: string): Promise<void>;
   /** What a query yields; undefined where it can only be printed, so that it is not. */
   rows(sql: string): Promise<readonly Row[] | undefined>;
-  /** Adds rows to a stage. May be put off until `settle`. */
+  /** Adds rows to a stage. May be put off until `settle`, but the run's bytes are not looked at again. */
   fill(fill: Fill, run: Run): Promise<void>;
   /** Adds what files hold to a stage, read by the engine itself. Throws `UserError` if it cannot; gives no row count. */
   fillFiles(fill: Fill, files: readonly FileLine[], csv: CsvForm): Promise<void>;

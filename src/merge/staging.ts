@@ -108,6 +108,8 @@ export function createStaging(engine: Engine, nameCase: NameCase): Staging {
         if (shape.observes) observeRun(run, shape);
       }
       await engine.fill(fillOf(table, shape, batch), run);
+      // Whatever the engine keeps of a run it keeps as a copy.
+      run.release?.();
       table.rows += run.count;
       table.batches.add(batch);
     },

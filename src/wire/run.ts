@@ -17,26 +17,37 @@ export function runOfBytes(table: TableLine, bytes: Uint8Array, count: number): 
   };
 }
 
+/** What fits into memory that is used again: a run that is full, and its last row. */
+export const PIECE_BYTES = RUN_BYTES + 64 * 1024;
 // A run takes the smallest that holds it and fills at least a quarter of it, so that one that is never released holds
 // little more than its lines.
-const PIECES = [16 * 1024, 64 * 1024, RUN_BYTES + 64 * 1024].map((size) => ({ size, spare: [] as Buffer[] }));
+const PIECES = [16 * 1024, 64 * 1024, PIECE_BYTES].map((size) => ({ size, spare: [] as Buffer[] }));
 const SPARE_PIECES = 4;
 
-/**
- * A run of a copy of whole NDJSON lines. The memory of one that was released is taken again, which is far cheaper than
- * leaving it to the garbage collector, in time and in peak memory.
- */
+/** A run of a copy of whole NDJSON lines. */
 export function runOfCopy(table: TableLine, lines: Uint8Array, count: number): Run {
-  const { length } = lines;
+  return runFilledBy(table, lines.length, count, (memory) => memory.set(lines));
+}
+
+/**
+ * A run of `length` bytes of whole NDJSON lines that `fill` writes, once and at once. The memory of one that was
+ * released is taken again, which is far cheaper than leaving it to the garbage collector, in time and in peak memory.
+ */
+export function runFilledBy(
+  table: TableLine,
+  length: number,
+  count: number,
+  fill: (memory: Buffer) => void,
+): Run {
   const pieces = PIECES.find(({ size }) => length <= size);
   if (pieces === undefined || 4 * length < pieces.size) {
-    const copy = Buffer.allocUnsafeSlow(length);
-    copy.set(lines);
-    return runOfBytes(table, copy, count);
+    const memory = Buffer.allocUnsafeSlow(length);
+    fill(memory);
+    return runOfBytes(table, memory, count);
   }
   const { size, spare } = pieces;
   let memory: Buffer | undefined = spare.pop() ?? Buffer.allocUnsafeSlow(size);
-  memory.set(lines);
+  fill(memory.subarray(0, length));
   return {
     ...runOfBytes(table, memory.subarray(0, length), count),
     release: () => {

@@ -1,15 +1,12 @@
-// NDJSON rows on to lines of COPY's text format, with our own columns before theirs. A row's members are found first,
-// in whatever order they stand, then written in the order of the columns. The host (src/kernels/copy.ts) owns the memory
-// and draws its layout there. Input is whole lines, each with its line feed.
-import {
-  AFTER, digits, DUPLICATE, fail, found, foundEnd, hasEscape, isWhole, magnitude, NOT_OBJECT, numberEnd, problem,
-  skipSpace, stringEnd, SURROGATE, unexpected,
-} from './_json';
-import { copyBytes, copyEscaped, copyPlain, copyUnescaped, hasNulEscape, sawNul } from './_copy-text';
+// NDJSON rows on to lines of COPY's text format, with our own columns before theirs. Of a row that is not the usual one
+// (_copy-row.ts) the members are found first, in whatever order they stand, then written in the order of the columns.
+// The host (src/kernels/copy.ts) owns the memory and draws its layout there. Input is whole lines, each with its line feed.
+import { AFTER, DUPLICATE, fail, found, foundEnd, NOT_OBJECT, problem, skipSpace, stringEnd, unexpected } from './_json';
+import { column, fieldStop, kind, writeField, writeNull } from './_copy-field';
+import { lineFeed, writeUsual } from './_copy-row';
+import { copyPlain } from './_copy-text';
 import { writeUnsigned } from './_decimal-text';
-import { isJson, valueEnd } from './_json-any';
 import { beginRow, columns, entries, entryOf, rowNumber } from './_names';
-import { BYTES, DECIMAL, DOUBLE, isPlain, JSON, TEXT, UNKNOWN } from './_plain-forms';
 
 export { addEntry, configure } from './_names';
 
@@ -17,23 +14,6 @@ export { addEntry, configure } from './_names';
 const NEED_INPUT: u32 = 0; // all lines are written
 const FULL: u32 = 1; // no room for the next row
 const NEW_NAME: u32 = 2; // `found` is a name, in its quotes, that no column has
-const WRONG_VALUE: u32 = 17; // `found` is no value of the column's type
-const NUL: u32 = 18;
-
-// What a value is, in `kind` of a field.
-const STRING: u32 = 1;
-const ESCAPED: u32 = 2; // a string with a backslash in it
-const ODD: u32 = 4; // a number that JavaScript would print in another form, such as 1.0 and 1e3
-const NULL: u32 = 8;
-
-/** Whether a text is a value of the column's type. */
-// @ts-ignore: decorator
-@external("env", "judge")
-declare function judge(column: u32, start: u32, stop: u32): bool;
-/** Writes a number at `to` as JavaScript prints it; the end of it. */
-// @ts-ignore: decorator
-@external("env", "print")
-declare function print(start: u32, stop: u32, to: u32): u32;
 
 let fields: u32 = 0; // start, stop, kind, 0 of each column's value in the row
 let count: u32 = 0; // of columns
@@ -50,7 +30,6 @@ export function prepare(fieldTable: u32, columnCount: u32, tailText: u32, tailBy
 let at: u32 = 0;
 let rows: u32 = 0;
 let output: u32 = 0;
-let column: u32 = 0;
 let needed: u32 = 0;
 let rowEnd: u32 = 0;
 
@@ -77,20 +56,23 @@ export function run(input: u32, inputEnd: u32, outputStart: u32, outputEnd: u32,
       at = i = start + 1;
       continue;
     }
-    let status = walk(start);
-    if (status != 0) return status;
+    const end = lineFeed(start);
     // A byte becomes two at most; texts to be judged without their escapes lie behind.
-    const size = rowEnd - start;
+    const size = end - start;
     needed = 3 * size + 32 * count + tailLength + 128;
     if (output + needed > outputEnd) return FULL;
-    const before = output;
-    output = copyPlain(tail, tail + tailLength, writeUnsigned(number, output));
-    status = write(output + 2 * size + 32 * count + 32);
-    if (status != 0) {
-      output = before;
-      return status;
+    const first = copyPlain(tail, tail + tailLength, writeUnsigned(number, output));
+    const scratch = first + 2 * size + 32 * count + 32;
+    let o = writeUsual(start, end, count, scratch, first);
+    if (o == 0) {
+      const status = walk(start);
+      if (status != 0) return status;
+      o = write(scratch, first);
+      if (o == 0) return problem;
     }
-    i = at = rowEnd;
+    store<u8>(o, 10);
+    output = o + 1;
+    i = at = end + 1;
     rows++;
     number++;
   }
@@ -177,23 +159,12 @@ function members(i: u32): u32 {
     if (load<u8>(i) != 58) { unexpected(i); return 0; }
     i = skipSpace(i + 1);
     store<u32>(field, i);
-    let b: u32 = load<u8>(i), kind: u32 = 0;
-    if (b == 34) {
-      i = stringEnd(i + 1);
-      kind = hasEscape ? STRING | ESCAPED : STRING;
-    } else if (b == 45 || b - 48 < 10) {
-      const start = i;
-      i = numberEnd(i);
-      if (i != 0 && !isWhole && (<i32>digits <= magnitude || digits == 0 || hasExponent(start, i))) kind = ODD;
-    } else {
-      i = valueEnd(i, false);
-      if (b == 110) kind = NULL;
-    }
+    i = fieldStop(i);
     if (i == 0) return 0;
     store<u32>(field, i, 4);
     store<u32>(field, kind, 8);
     i = skipSpace(i);
-    b = load<u8>(i);
+    const b: u32 = load<u8>(i);
     if (b == 125) return i + 1;
     if (b != 44) { unexpected(i); return 0; }
     i = skipSpace(i + 1);
@@ -201,80 +172,15 @@ function members(i: u32): u32 {
   return 0;
 }
 
-function hasExponent(i: u32, stop: u32): bool {
-  for (; i < stop; i++) if ((load<u8>(i) | 32) == 101) return true;
-  return false;
-}
-
-// Writes the fields of the row: 0, or what is the matter.
-function write(scratch: u32): u32 {
-  let o = output;
+// Writes the fields of the row, each after a tab: where they end, 0 after `fail`.
+function write(scratch: u32, o: u32): u32 {
   for (let c: u32 = 0; c < count; c++) {
-    const state = columns + 16 * c, field = fields + 16 * c;
-    const kind = load<u32>(field, 8);
+    const field = fields + 16 * c;
     store<u8>(o++, 9);
-    if (load<u32>(state, 4) != rowNumber || kind == NULL) {
-      store<u16>(o, 0x4e5c); // \N
-      o += 2;
-      continue;
-    }
-    const code = load<u32>(state, 8);
-    let start = load<u32>(field), stop = load<u32>(field, 4);
-    column = c;
-    if (code <= UNKNOWN) {
-      if (kind == STRING) o = copyPlain(start + 1, stop - 1, o);
-      else if ((kind & STRING) != 0) {
-        o = copyUnescaped(start + 1, stop - 1, o, false);
-        if (sawNul) return fail(NUL, start, stop);
-      } else if (kind == ODD && code != TEXT) o = print(start, stop, o);
-      else o = copyEscaped(start, stop, o);
-      continue;
-    }
-    if (code == JSON) {
-      o = json(start, stop, kind, scratch, o);
-      if (o == 0) return problem;
-      continue;
-    }
-    const from = start, to = stop;
-    if ((kind & STRING) != 0) {
-      start++;
-      stop--;
-      if ((kind & ESCAPED) != 0) {
-        stop = copyUnescaped(start, stop, scratch, true);
-        start = scratch;
-      }
-    } else if (kind == ODD && code != DECIMAL && code != DOUBLE) {
-      stop = print(start, stop, scratch);
-      start = scratch;
-    }
-    if (code == BYTES) {
-      o = (kind & STRING) != 0 ? copyBytes(start, stop, o) : 0;
-      if (o == 0) return fail(WRONG_VALUE, from, to);
-      continue;
-    }
-    if (!isPlain(code, load<u32>(state, 12), start, stop) && !judge(c, start, stop)) {
-      return fail(WRONG_VALUE, from, to);
-    }
-    o = copyEscaped(start, stop, o);
+    o = load<u32>(columns + 16 * c, 4) == rowNumber
+      ? writeField(c, load<u32>(field), load<u32>(field, 4), load<u32>(field, 8), scratch, o)
+      : writeNull(o);
+    if (o == 0) return 0;
   }
-  store<u8>(o++, 10);
-  output = o;
-  return 0;
-}
-
-// A value of a JSON column: a string that holds JSON is that JSON, any other value is itself.
-function json(start: u32, stop: u32, kind: u32, scratch: u32, o: u32): u32 {
-  let from = start, to = stop;
-  if ((kind & STRING) != 0) {
-    const end = copyUnescaped(start + 1, stop - 1, scratch, true);
-    if (isJson(scratch, end)) {
-      from = scratch;
-      to = end;
-    } else if (end > scratch && problem == SURROGATE && foundEnd > scratch && foundEnd <= end + 6) {
-      fail(SURROGATE, start, stop);
-      return 0;
-    }
-  }
-  if (hasNulEscape(from, to)) { fail(NUL, start, stop); return 0; }
-  return copyEscaped(from, to, o);
+  return o;
 }
