@@ -78,9 +78,10 @@ export async function prepareTables(apply: ApplyTables): Promise<Prepared[]> {
     const merge = mergeOf(table, plan, apply, merges);
     merges.set(table.name, merge);
     prepared.push({ table, merge, plan });
-    await engine.run(dropStage(merge.work, dialect));
-    await engine.run(createWork(merge.work, merge.key, dialect));
-    if (table.grouped) for (const statement of createFold(merge)) await engine.run(statement);
+    const works = table.grouped
+      ? createFold(merge)
+      : [dropStage(merge.work, dialect), createWork(merge.work, merge.key, dialect)];
+    for (const statement of works) await engine.run(statement);
   }
   return prepared;
 }

@@ -27,35 +27,40 @@ import {
 import { buryWork, tombstoneJoin, tombstoneOlder } from './tombstone.ts';
 import { dropOldVersions, liveSource } from './version.ts';
 
-/** Quoted: of each key, what every group does to it (see `createFold`). */
-export const eventsOf = ({ dialect, n }: Merge): string => dialect.identifier(`brigade_event_${n}`);
 /** Quoted: rows put together from those of several groups, where these have different columns. */
 const blendOf = ({ dialect, n }: Merge): string => dialect.identifier(`brigade_blend_${n}`);
 
+/** What an event does, as the actions of the work table: `i`, `u`, `d`, `x`, `n`. */
+export const STEP = '_brigade_step';
+
 /**
- * The temporary tables of a fold. An event: the staged row, its group, the action (`i`, `u`, `d`, `x`, `n` as in the work
- * table), whether it deletes, and of the last one that does anything what all of them come to.
+ * The temporary tables of a fold. Its work table has every event: the staged row, its group, what the event does, whether
+ * it deletes; the action, which is what all events of the key come to, stands at the last one that does anything.
  */
 export function createFold(merge: Merge): string[] {
-  const { dialect, key } = merge;
-  const [bigint, int] = [dialect.type('bigint'), dialect.type('int')];
-  const typed = ({ id, type }: MergeColumn) => `${id} ${dialect.type(type)}`;
-  const events = [
-    `${ROW} ${bigint}`,
-    `${GROUP} ${bigint}`,
-    `_brigade_action ${dialect.keyText?.(1) ?? dialect.type('text')}`,
-    `_brigade_gone ${int}`,
-    `_brigade_net ${dialect.keyText?.(1) ?? dialect.type('text')}`,
-    ...key.map(typed),
+  const { dialect, key, work } = merge;
+  const [bigint, int, letter] = [
+    dialect.type('bigint'),
+    dialect.type('int'),
+    dialect.keyText?.(1) ?? dialect.type('text'),
   ];
+  const typed = ({ id, type }: MergeColumn) => `${id} ${dialect.type(type)}`;
   const create = (table: string, columns: readonly string[]) => [
     dropStage(table, dialect),
     createStageTable(table, columns, dialect, { unique: ROW, key }),
   ];
+  const events = create(work, [
+    `${ROW} ${bigint}`,
+    `${GROUP} ${bigint}`,
+    `${STEP} ${letter}`,
+    `_brigade_gone ${int}`,
+    `_brigade_action ${letter}`,
+    ...key.map(typed),
+  ]);
   const sets = columnSets(merge);
-  if (sets.length === 0 || key.length === 0) return create(eventsOf(merge), events);
+  if (sets.length === 0 || key.length === 0) return events;
   return [
-    ...create(eventsOf(merge), events),
+    ...events,
     ...create(blendOf(merge), [
       `${ROW} ${bigint}`,
       ...sets.map((_, i) => `${presenceOf(i)} ${int}`),
@@ -83,7 +88,7 @@ export function foldUpsert(merge: Merge): string[] {
     flag: hard,
     buried: isBuried ? tombstoneJoin(merge, 's') : undefined,
     source: liveSource(merge)!,
-    updated: `'u'`,
+    updated: () => `'u'`,
   });
   return [
     ...checkNullKeys(merge),
@@ -109,7 +114,7 @@ export function foldDeleteInsert(merge: Merge): string[] {
     buried: undefined,
     source: merge.source!,
     // As in one group: a key that the target has twice is healed.
-    updated: merge.wholeRows ? `'r'` : `CASE WHEN e._brigade_there > 1 THEN 'r' ELSE 'u' END`,
+    updated: (there) => (merge.wholeRows ? `'r'` : `CASE WHEN ${there} > 1 THEN 'r' ELSE 'u' END`),
   });
   return [...checkNullKeys(merge), events, ...carryOut(merge, [], [])];
 }
@@ -123,57 +128,83 @@ interface Fold {
   /** Joins the key's tombstone as `z`. */
   readonly buried: string | undefined;
   readonly source: string;
-  /** The net action on a row that the target has and no group has deleted; its event is `e`. */
-  readonly updated: string;
+  /** The action on a row that the target has, `there` times, and no group has deleted. */
+  readonly updated: (there: string) => string;
 }
 
-// From inside out: the row of each key that counts in each group; whether it is older than one of a group before; what
-// the target has; then the event before it, of those that do anything.
+// From inside out: the row of each key that counts in each group; which of these are not older than what is there; then,
+// of those, the event before each one, and whether one comes after it. All but an order's comparison goes by key and group,
+// so that the rows are sorted once.
 function insertEvents(merge: Merge, { newest, order, flag, buried, source, updated }: Fold): string {
+  const { dialect, key } = merge;
+  const columns = [...new Set([...key, ...order].map(({ id }) => id))].map((id) => `x.${id}`).join(', ');
+  const gone = flag === undefined ? '0' : `CASE WHEN ${deletes(dialect, flag, 'x')} THEN 1 ELSE 0 END`;
+  const by = [...newest, `x.${BATCH} DESC`, `x.${ROW} DESC`].join(', ');
+  const ranked = `SELECT x.${ROW}, x.${GROUP}, ${columns}, ${gone} AS _brigade_gone, row_number() OVER (PARTITION BY ${ids(key, 'x.')}, x.${GROUP} ORDER BY ${by}) AS _brigade_rank FROM ${source} x`;
+  const counting = `(SELECT * FROM (${ranked}) x WHERE x._brigade_rank = 1)`;
+  const isOrdered = order.length > 0;
+  const met = isOrdered ? `(${compared(merge, { order, buried }, counting)})` : counting;
+  const chain = `OVER (PARTITION BY ${ids(key, 'm.')}${isOrdered ? ', m._brigade_applies' : ''} ORDER BY m.${GROUP})`;
+  const gones =
+    flag === undefined
+      ? []
+      : [`max(m._brigade_gone) ${chain} AS _brigade_fell`, `min(m._brigade_gone) ${chain} AS _brigade_stood`];
+  const chained = [
+    `m.${ROW}, m.${GROUP}, ${ids(key, 'm.')}, m._brigade_gone`,
+    ...(isOrdered ? ['m._brigade_applies', 'm._brigade_there'] : []),
+    `lag(m._brigade_gone) ${chain} AS _brigade_before`,
+    `lead(m.${GROUP}) ${chain} AS _brigade_next`,
+    ...gones,
+  ].join(', ');
+  const there = isOrdered ? 'e._brigade_there' : 'coalesce(h._brigade_there, 0)';
+  const before = `coalesce(e._brigade_before, CASE WHEN ${there} > 0 THEN 0 ELSE 1 END)`;
+  const [late, passed] = isOrdered
+    ? [`WHEN e._brigade_applies = 0 THEN 'n' `, 'e._brigade_applies = 0 OR ']
+    : ['', ''];
+  const step = `CASE ${late}WHEN e._brigade_gone = 1 THEN CASE WHEN ${before} = 1 THEN 'x' ELSE 'd' END WHEN ${before} = 1 THEN 'i' ELSE 'u' END`;
+  // A row that was deleted in between comes back without its former values; one that came and went is as one deleted.
+  const deleted =
+    flag === undefined
+      ? ''
+      : `WHEN e._brigade_gone = 1 THEN CASE WHEN ${there} > 0 OR e._brigade_stood = 0 THEN 'd' ELSE 'x' END `;
+  const returned = flag === undefined ? '' : `WHEN e._brigade_fell = 1 THEN 'r' `;
+  const action = `CASE WHEN ${passed}e._brigade_next IS NOT NULL THEN NULL ${deleted}WHEN ${there} = 0 THEN 'i' ${returned}ELSE ${updated(there)} END`;
+  const present = isOrdered ? '' : ` LEFT JOIN ${presentIn(merge, source)} h ON ${same(key, 'h', 'e')}`;
+  return `INSERT INTO ${merge.work} SELECT e.${ROW}, e.${GROUP}, ${step}, e._brigade_gone, ${action}, ${ids(key, 'e.')} FROM (SELECT ${chained} FROM ${met} m) e${present}`;
+}
+
+// How often the target has each key that is staged.
+function presentIn({ key, target }: Merge, source: string): string {
+  return `(SELECT ${ids(key, 't.')}, count(*) AS _brigade_there FROM ${target} t WHERE EXISTS (SELECT 1 FROM ${source} x WHERE ${same(key, 'x', 't')}) GROUP BY ${ids(key, 't.')})`;
+}
+
+// Which of the rows that count are not older than one of a group before, than the target's or than a tombstone.
+function compared(merge: Merge, { order, buried }: Pick<Fold, 'order' | 'buried'>, counting: string): string {
   const { dialect, key, target } = merge;
-  const columns = [...new Set([...key, ...order, ...(flag === undefined ? [] : [flag])].map(({ id }) => id))];
-  const ranked = `SELECT x.${ROW}, x.${GROUP}, ${columns.map((id) => `x.${id}`).join(', ')}, row_number() OVER (PARTITION BY x.${GROUP}, ${ids(key, 'x.')} ORDER BY ${[...newest, `x.${BATCH} DESC`, `x.${ROW} DESC`].join(', ')}) AS _brigade_rank FROM ${source} x`;
-  const counting = `SELECT * FROM (${ranked}) x WHERE x._brigade_rank = 1`;
   const oldest = order.map(
     (column) => `${comparable(dialect, column, 'w')} ASC${dialect.nullsLast === true ? '' : ' NULLS FIRST'}`,
   );
-  const placed =
-    order.length === 0
-      ? counting
-      : `SELECT y.*, max(y._brigade_place) OVER (PARTITION BY ${ids(key, 'y.')} ORDER BY y.${GROUP} ROWS UNBOUNDED PRECEDING) AS _brigade_top FROM (SELECT w.*, dense_rank() OVER (PARTITION BY ${ids(key, 'w.')} ORDER BY ${oldest.join(', ')}) AS _brigade_place FROM (${counting}) w) y`;
+  const placed = `SELECT y.*, max(y._brigade_place) OVER (PARTITION BY ${ids(key, 'y.')} ORDER BY y.${GROUP} ROWS UNBOUNDED PRECEDING) AS _brigade_top FROM (SELECT w.*, dense_rank() OVER (PARTITION BY ${ids(key, 'w.')} ORDER BY ${oldest.join(', ')}) AS _brigade_place FROM ${counting} w) y`;
   const inTarget = `t.${key[0]!.id}`;
   const late = [
-    ...(order.length === 0
-      ? []
-      : [
-          `s._brigade_place < s._brigade_top`,
-          `(${inTarget} IS NOT NULL AND ${older(dialect, order, 's', 't')})`,
-        ]),
+    `s._brigade_place < s._brigade_top`,
+    `(${inTarget} IS NOT NULL AND ${older(dialect, order, 's', 't')})`,
     ...(buried === undefined ? [] : [tombstoneOlder(merge, 's')]),
   ];
-  const applies = late.length === 0 ? '1' : `min(CASE WHEN ${late.join(' OR ')} THEN 0 ELSE 1 END)`;
-  const gone = flag === undefined ? '0' : `max(CASE WHEN ${deletes(dialect, flag, 's')} THEN 1 ELSE 0 END)`;
-  const met = `SELECT s.${ROW}, s.${GROUP}, ${ids(key, 's.')}, ${applies} AS _brigade_applies, ${gone} AS _brigade_gone, count(${inTarget}) AS _brigade_there FROM (${placed}) s LEFT JOIN ${target} t ON ${same(key, 't', 's')}${buried ?? ''} GROUP BY s.${ROW}, s.${GROUP}, ${ids(key, 's.')}`;
-  const chain = `OVER (PARTITION BY ${ids(key, 'm.')}, m._brigade_applies ORDER BY m.${GROUP})`;
-  const chained = `SELECT m.*, coalesce(lag(m._brigade_gone) ${chain}, CASE WHEN m._brigade_there > 0 THEN 0 ELSE 1 END) AS _brigade_absent, lead(m.${GROUP}) ${chain} AS _brigade_next, max(m._brigade_gone) ${chain} AS _brigade_fell, min(m._brigade_gone) ${chain} AS _brigade_stood FROM (${met}) m`;
-  const action = `CASE WHEN e._brigade_applies = 0 THEN 'n' WHEN e._brigade_gone = 1 THEN CASE WHEN e._brigade_absent = 1 THEN 'x' ELSE 'd' END WHEN e._brigade_absent = 1 THEN 'i' ELSE 'u' END`;
-  // A row that was deleted in between comes back without its former values; one that came and went is as one deleted.
-  const net = `CASE WHEN e._brigade_applies = 0 OR e._brigade_next IS NOT NULL THEN NULL WHEN e._brigade_gone = 1 THEN CASE WHEN e._brigade_there > 0 OR e._brigade_stood = 0 THEN 'd' ELSE 'x' END WHEN e._brigade_there = 0 THEN 'i' WHEN e._brigade_fell = 1 THEN 'r' ELSE ${updated} END`;
-  return `INSERT INTO ${eventsOf(merge)} SELECT e.${ROW}, e.${GROUP}, ${action}, e._brigade_gone, ${net}, ${ids(key, 'e.')} FROM (${chained}) e`;
+  const applies = `min(CASE WHEN ${late.join(' OR ')} THEN 0 ELSE 1 END) AS _brigade_applies`;
+  const of = `s.${ROW}, s.${GROUP}, ${ids(key, 's.')}, s._brigade_gone`;
+  return `SELECT ${of}, ${applies}, count(${inTarget}) AS _brigade_there FROM (${placed}) s LEFT JOIN ${target} t ON ${same(key, 't', 's')}${buried ?? ''} GROUP BY ${of}`;
 }
 
 // Counts the events, and brings the target to what the last one of each key leaves.
 function carryOut(merge: Merge, checks: readonly string[], bury: readonly string[]): string[] {
-  const { counts, key, n, work } = merge;
-  const events = eventsOf(merge);
-  const sum = (action: string) => `sum(CASE WHEN e._brigade_action = '${action}' THEN 1 ELSE 0 END)`;
+  const { counts, n, work } = merge;
+  const sum = (step: string) => `sum(CASE WHEN e.${STEP} = '${step}' THEN 1 ELSE 0 END)`;
   const blended = blend(merge);
   return [
-    ...analyzed(merge, events),
-    `INSERT INTO ${counts} SELECT e.${GROUP}, ${n}, ${sum('i')}, ${sum('u')}, ${sum('d')}, 0 FROM ${events} e GROUP BY e.${GROUP}`,
-    ...checks,
-    `INSERT INTO ${work} SELECT e.${ROW}, e._brigade_net, ${ids(key, 'e.')} FROM ${events} e WHERE e._brigade_net IS NOT NULL`,
     ...analyzed(merge),
+    `INSERT INTO ${counts} SELECT e.${GROUP}, ${n}, ${sum('i')}, ${sum('u')}, ${sum('d')}, 0 FROM ${work} e GROUP BY e.${GROUP}`,
+    ...checks,
     ...blended.statements,
     ...bury,
     deleteWork(merge, `'r', 'd'`),
@@ -193,10 +224,9 @@ function columnSets({ columns }: Merge): string[] {
 function blend(merge: Merge): { readonly statements: readonly string[]; readonly merge: Merge } {
   const sets = columnSets(merge);
   if (sets.length === 0) return { statements: [], merge };
-  const { columns, key, source } = merge;
-  const events = eventsOf(merge);
+  const { columns, key, source, work } = merge;
   const blended = blendOf(merge);
-  const standing = `(SELECT f.* FROM (SELECT e.*, max(CASE WHEN e._brigade_gone = 1 THEN e.${GROUP} ELSE 0 END) OVER (PARTITION BY ${ids(key, 'e.')}) AS _brigade_fall FROM ${events} e WHERE e._brigade_action <> 'n') f WHERE f.${GROUP} > f._brigade_fall) e`;
+  const standing = `(SELECT f.* FROM (SELECT e.*, max(CASE WHEN e._brigade_gone = 1 THEN e.${GROUP} ELSE 0 END) OVER (PARTITION BY ${ids(key, 'e.')}) AS _brigade_fall FROM ${work} e WHERE e.${STEP} <> 'n') f WHERE f.${GROUP} > f._brigade_fall) e`;
   const by = `PARTITION BY ${ids(key, 'e.')}`;
   const values = columns.map(({ id, present }) => {
     if (present === undefined) return `s.${id}`;
@@ -227,7 +257,7 @@ function blend(merge: Merge): { readonly statements: readonly string[]; readonly
 function checkLosses(merge: Merge): string[] {
   if (merge.maxDeletePercent >= 100) return [];
   const { condition, message } = tooMuchLost(merge);
-  const lost = `SELECT e.${GROUP} AS g, sum(CASE e._brigade_action WHEN 'd' THEN 1 WHEN 'i' THEN -1 ELSE 0 END) AS lost FROM ${eventsOf(merge)} e GROUP BY e.${GROUP}`;
+  const lost = `SELECT e.${GROUP} AS g, sum(CASE e.${STEP} WHEN 'd' THEN 1 WHEN 'i' THEN -1 ELSE 0 END) AS lost FROM ${merge.work} e GROUP BY e.${GROUP}`;
   const before = `coalesce(sum(p.lost) OVER (ORDER BY p.g ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)`;
   const groups = `SELECT p.g, p.lost, (SELECT count(*) FROM ${merge.target}) - ${before} AS total FROM (${lost}) p`;
   return [
