@@ -26,12 +26,16 @@ const ROWS_OF_AN_INSERT = 500;
 /** The number of a batch's group, as rows of stages and the temporary tables have it. */
 export const groupNumber = (index: number): number => (index + 1) * GROUP_STRIDE;
 
-/** The rows that the ledger is to have; `numbers`: the tables' in the batch. `n` is 0 for a group as a whole. */
+/**
+ * The rows that the ledger is to have; `numbers`: the tables' in the batch. `n` is 0 for a group as a whole. `entries`: how
+ * many there are of each `n`.
+ */
 export function createEntries(
   groups: readonly { readonly delivery: Delivery }[],
   numbers: ReadonlyMap<string, number>,
   dialect: Dialect,
-): string[] {
+): { readonly statements: string[]; readonly entries: ReadonlyMap<number, number> } {
+  const entries = new Map<number, number>();
   const [text, bigint] = [dialect.type('text'), dialect.type('bigint')];
   const key = dialect.keyText?.(190) ?? text;
   const columns = `g ${bigint}, n ${bigint}, group_id ${key}, after_group ${key}, table_name ${key}, files ${bigint}, rows_read ${bigint}, rejected ${bigint}, digest ${text}, merge_key ${text}, merge_mode ${text}`;
@@ -39,8 +43,9 @@ export function createEntries(
     value === undefined || value === null ? 'NULL' : dialect.literal(value);
   const rows = groups.flatMap(({ delivery: { unit, commit } }, i) => {
     const all = [...unit.tables.values()];
-    const entry = (n: number, name: string, { files, read, rejected }: Said, table?: StagedTable) =>
-      `(${[
+    const entry = (n: number, name: string, { files, read, rejected }: Said, table?: StagedTable) => {
+      entries.set(n, (entries.get(n) ?? 0) + 1);
+      return `(${[
         groupNumber(i),
         n,
         quote(unit.group!.group),
@@ -53,6 +58,7 @@ export function createEntries(
         quote(table?.line.key?.join(',')),
         quote(table === undefined ? undefined : modeOf(table)),
       ].join(', ')})`;
+    };
     // What the engine reads by itself is counted in the stages.
     const readOf = (table: StagedTable) => (unit.undecoded.size > 0 ? 0 : (table.read ?? countedRows(table)));
     const whole = unit.decoded ? unit.read : all.reduce((sum, table) => sum + readOf(table), 0);
@@ -73,7 +79,8 @@ export function createEntries(
   const inserts: string[] = [];
   for (let from = 0; from < rows.length; from += ROWS_OF_AN_INSERT)
     inserts.push(`INSERT INTO ${ENTRIES} VALUES ${rows.slice(from, from + ROWS_OF_AN_INSERT).join(', ')}`);
-  return [dropStage(ENTRIES, dialect), createStageTable(ENTRIES, columns.split(', '), dialect), ...inserts];
+  const create = createStageTable(ENTRIES, columns.split(', '), dialect);
+  return { statements: [dropStage(ENTRIES, dialect), create, ...inserts], entries };
 }
 
 interface Said {
@@ -89,10 +96,11 @@ export function dropApplied(group: LedgerGroup, own: OwnTables, dialect: Dialect
   return deleteFrom(ENTRIES, { from: `${own.ledger} l`, on }, dialect);
 }
 
-/** Takes the rows of groups that were applied before out of a stage. */
-export function dropAppliedRows({ stage, n }: StagedTable, dialect: Dialect): string {
-  const on = (t: string) => `${groupOf(t)} NOT IN (SELECT e.g FROM ${ENTRIES} e WHERE e.n = ${n})`;
-  return deleteFrom(stage, { on }, dialect);
+/** Takes the rows of groups that were applied before out of a stage, if there are such: not all of `entries` are left. */
+export function dropAppliedRows({ stage, n }: StagedTable, entries: number, dialect: Dialect): string {
+  const left = `FROM ${ENTRIES} e WHERE e.n = ${n}`;
+  const on = (t: string) => `${groupOf(t)} NOT IN (SELECT e.g ${left})`;
+  return deleteFrom(stage, { on, when: `(SELECT count(*) ${left}) < ${entries}` }, dialect);
 }
 
 /** The oldest group of which a table is new, if there is one. */

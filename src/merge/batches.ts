@@ -9,6 +9,7 @@ import { type Chunk, type GroupLine, isControl, type Run } from '../wire/types.t
 import { applyBatch } from './apply-batch.ts';
 import type { Delivery } from './apply-unit.ts';
 import { type BatchRules, createBatchRules, type HeldGroup } from './batch-rules.ts';
+import { type BatchStage, createBatchStage } from './batch-stage.ts';
 import type { Engine } from './engine.ts';
 import type { Session } from './session.ts';
 import { createStaging, type Staging } from './staging.ts';
@@ -46,6 +47,7 @@ export function createBatches(
   /** The group is too large to be held, and goes on as it comes. */
   let passing = false;
   let batch: HeldGroup[] = [];
+  let stage: BatchStage | undefined;
   let batchBytes = 0;
   let rules: BatchRules | undefined;
   // What a group is, found out without touching the database.
@@ -67,22 +69,34 @@ export function createBatches(
   };
 
   async function flush(): Promise<void> {
-    const ready = batch;
+    const { ready, staged } = takeBatch();
+    const apply = async () => applyBatch(ready, await staged!.finish(), staging, session);
+    if (ready.length > 1 && (await succeeds(apply))) return;
+    for (const held of ready) await again(held.chunks);
+  }
+
+  function takeBatch() {
+    const taken = { ready: batch, staged: stage };
     batch = [];
+    stage = undefined;
     batchBytes = 0;
     rules = undefined;
-    if (ready.length > 1) {
-      try {
-        return await applyBatch(ready, staging, session);
-      } catch (error) {
-        // What it is about is said best by its own group, after those before it; a script cannot take anything back.
-        if (engine.undoes !== true || !(error instanceof UserError) || error instanceof TemporaryError)
-          throw error;
-        await engine.abandon(error.message);
-        staging.clear();
-      }
+    return taken;
+  }
+
+  // False: the batch failed and is undone. What it is about is said best by its own group, after those before it; a script
+  // cannot take anything back.
+  async function succeeds(step: () => Promise<void>): Promise<boolean> {
+    try {
+      await step();
+      return true;
+    } catch (error) {
+      if (engine.undoes !== true || !(error instanceof UserError) || error instanceof TemporaryError)
+        throw error;
+      await engine.abandon(error.message);
+      staging.clear();
+      return false;
     }
-    for (const held of ready) await again(held.chunks);
   }
 
   async function hold(chunk: Chunk): Promise<void> {
@@ -131,7 +145,11 @@ export function createBatches(
     }
     batch.push(one);
     batchBytes += bytes;
-    if (isFull()) await flush();
+    const staged = stage ?? createBatchStage(one, staging, session);
+    stage = staged;
+    if (!(await succeeds(() => staged.add(one)))) {
+      for (const held of takeBatch().ready) await again(held.chunks);
+    } else if (isFull()) await flush();
   }
 
   return {

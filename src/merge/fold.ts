@@ -90,11 +90,13 @@ export function foldUpsert(merge: Merge): string[] {
     source: liveSource(merge)!,
     updated: () => `'u'`,
   });
+  // Where every row is an event, no two of them are of one key and batch.
+  const isDoubled = `(SELECT count(*) FROM ${merge.source} s) > (SELECT count(*) FROM ${merge.work} w)`;
   return [
     ...checkNullKeys(merge),
-    ...checkConflicts(merge),
     ...dropOldVersions(merge),
     events,
+    ...checkConflicts(merge, undefined, isDoubled),
     ...carryOut(
       merge,
       hard === undefined ? [] : [...checkLosses(merge)],

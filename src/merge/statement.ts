@@ -216,9 +216,9 @@ export function checkNullKeys(merge: Merge, member = 'key'): string[] {
 
 /**
  * Fails if one batch holds two different rows of a key and nothing says which is the newer one. `among`: only of
- * the rows for which it holds.
+ * the rows for which it holds; `when`: nothing fails unless this holds.
  */
-export function checkConflicts(merge: Merge, among?: (of: string) => string): string[] {
+export function checkConflicts(merge: Merge, among?: (of: string) => string, when?: string): string[] {
   if (!merge.stopOnConflict || (merge.order.length > 0 && merge.dialect.unorderedFiles !== true)) return [];
   const { dialect, key } = merge;
   const rest = merge.columns.filter(
@@ -245,7 +245,7 @@ export function checkConflicts(merge: Merge, among?: (of: string) => string): st
   );
   return [
     dialect.check(
-      `SELECT ${message} || ${example} || '; is the key too narrow?' FROM (${different}) c ORDER BY ${ids(key, 'c.')} LIMIT 1`,
+      `SELECT ${message} || ${example} || '; is the key too narrow?' FROM (${different}) c${where(when)} ORDER BY ${ids(key, 'c.')} LIMIT 1`,
     ),
   ];
 }
