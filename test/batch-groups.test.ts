@@ -217,6 +217,56 @@ describe('--batch-groups', () => {
       assert.equal((await target.select('SELECT k FROM plain')).length, 7);
     });
 
+    const wide = table('wide', 'k int, v text', { merge: 'upsert', key: ['k'] });
+    // More than is staged at once: each brings a row of its own, and changes one that the first group brought.
+    const large = (count: number, change: (n: number) => Chunk[] = () => []) =>
+      groups(
+        ...Array.from({ length: count }, (_, i): Chunk[] => {
+          const v = String(i + 1).repeat(3 * 2 ** 20);
+          const own = [wide, rows(wide, { k: i + 1, v }, ...(i > 0 ? [{ k: 0, v: `${i}` }] : []))];
+          return [
+            ...own,
+            upserted,
+            rows(upserted, { k: 1, v: `${i}` }, { k: i + 2, v: 'x' }),
+            ...change(i + 1),
+          ];
+        }),
+      );
+
+    test(`rows of a batch reach the stages of ${name} in several pieces, and none is lost or out of turn`, async () => {
+      const target = await targets[name]();
+      const found = await sizes(target, stream(large(7)), { batchGroups: 'auto' });
+      assert.deepEqual(Object.values(found), Array(7).fill(7));
+      const wides = await target.select(
+        `SELECT k, length(v) AS n, substr(v, 1, 1) AS c FROM wide ORDER BY k`,
+      );
+      assert.deepEqual(wides, [
+        ['0', '1', '6'],
+        ...[1, 2, 3, 4, 5, 6, 7].map((k) => [String(k), String(3 * 2 ** 20), String(k)]),
+      ]);
+      const plains = await target.select('SELECT k, v FROM plain ORDER BY k');
+      assert.deepEqual(plains, [['1', '6'], ...[2, 3, 4, 5, 6, 7, 8].map((k) => [String(k), 'x'])]);
+      assert.deepEqual(
+        await target.select(
+          `SELECT inserted, updated FROM brigade_ledger WHERE table_name = '' ORDER BY group_id`,
+        ),
+        [['3', '0'], ['3', '1'], ...Array(5).fill(['2', '2'])],
+      );
+    });
+
+    test(`a row that ${name} refuses while a batch is staged fails its own group alone`, async () => {
+      const target = await targets[name]();
+      const bad = (n: number) => (n === 5 ? [wide, rows(wide, { k: 3_000_000_000, v: 'too large' })] : []);
+      await assert.rejects(
+        loadInto(target, stream(large(7, bad)), { batchGroups: 'auto' }),
+        /table wide row 3/,
+      );
+      const applied = `SELECT group_id FROM brigade_ledger WHERE table_name = '' ORDER BY group_id`;
+      assert.deepEqual((await target.select(applied)).flat(), ['1', '2', '3', '4']);
+      await loadInto(target, stream(large(7)), { batchGroups: 'auto' });
+      assert.deepEqual((await target.select(applied)).flat(), ['1', '2', '3', '4', '5', '6', '7']);
+    });
+
     test(`a group that fails in ${name} fails by itself: those before it are applied, and the error is its own`, async () => {
       const target = await targets[name]();
       const list = plain(1, 2, 3, 4);
@@ -248,11 +298,11 @@ describe('--batch-groups', () => {
   test('a group too large to be held is applied by itself', async () => {
     const target = await targets.duckdb();
     const list = plain(1, 2, 3, 4, 5);
-    const large = Array.from({ length: 34 }, (_, k) => rows(upserted, { k, v: 'x'.repeat(2 ** 20) }));
+    const large = Array.from({ length: 66 }, (_, k) => rows(upserted, { k, v: 'x'.repeat(2 ** 20) }));
     const given = list.map((each) => (each.group === '3' ? { ...each, chunks: [upserted, ...large] } : each));
     const found = await sizes(target, stream(given), { batchGroups: 'auto' });
     assert.deepEqual(Object.values(found), [2, 2, 1, 2, 2]);
-    assert.deepEqual(await target.select('SELECT count(*) AS n FROM plain'), [['34']]);
+    assert.deepEqual(await target.select('SELECT count(*) AS n FROM plain'), [['66']]);
   });
 
   test('each group has its own line, with the time of its transaction', async () => {

@@ -75,15 +75,16 @@ export async function applyBatch(
       noticeDiscarded(prepared, session.told, context.warn);
       const left = await engine.rows(selectEntries(dialect));
       if (left !== undefined) {
-        const notices = groups.map(({ delivery }, i): GroupNotice => {
-          const entries = left.filter(({ g }) => g === String(groupNumber(i)));
-          return {
+        const isNew = new Map(groups.map((_, i) => [groupNumber(i), new Set<string>()]));
+        for (const { g, table_name } of left) isNew.get(Number(g))!.add(String(table_name));
+        const notices = groups.map(
+          ({ delivery }, i): GroupNotice => ({
             number: groupNumber(i),
             group: ledgerGroup(delivery.commit!, delivery.unit, feed),
             tables: new Set(delivery.unit.tables.keys()),
-            isNew: new Set(entries.map((entry) => String(entry['table_name']))),
-          };
-        });
+            isNew: isNew.get(groupNumber(i))!,
+          }),
+        );
         await noticeBatch({ engine, own, prepared, warn: context.warn }, notices);
       }
       const merges = new Map(prepared.map(({ table, merge }) => [table.name, merge]));
@@ -99,8 +100,9 @@ export async function applyBatch(
   for (const table of tables) if (table.created) await engine.run(dropStage(table.stage, dialect));
   staging.clear();
   const seconds = (Date.now() - firstUnit.startedMs) / 1000;
+  const outcomes = new Map(outcome?.map((one) => [Number(one['g']), one]));
   for (const [i, { delivery }] of groups.entries()) {
-    const of = outcome?.find(({ g }) => g === String(groupNumber(i)));
+    const of = outcomes.get(groupNumber(i));
     const sum = (name: string) => Number(of?.[name] ?? 0);
     checkCounts(delivery.unit, delivery.commit, options, context);
     session.report({

@@ -16,7 +16,7 @@ import { createStaging, type Staging } from './staging.ts';
 import { type Apply, createUnits } from './units.ts';
 
 /** What a batch holds at most: rows on the wire, then (for engines that read files by themselves) files and their size. */
-const HELD_BYTES = 32 * 2 ** 20;
+const HELD_BYTES = 64 * 2 ** 20;
 const BATCH_GROUPS = 1000;
 const BATCH_FILES = 4000;
 const FILE_BYTES = 2 ** 30;
@@ -25,7 +25,7 @@ const BATCH_MS = 60_000;
 
 /**
  * Applies groups in batches of at most `groups`, everything else by `oneByOne`. A stream that is cut off leaves the
- * batches before; the open one has not been begun. Memory: the rows of a batch as they came, 32 MiB.
+ * batches before; the open one has not been begun. Memory: the rows of a batch as they came, 64 MiB.
  */
 export function createBatches(
   oneByOne: Apply,

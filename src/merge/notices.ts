@@ -63,10 +63,9 @@ export async function noticeBatch(
     const nulls = nullFlags({ table, merge });
     if (nulls === undefined) continue;
     const rows = await engine.rows(`SELECT s.${GROUP} AS g, count(*) AS n ${nulls} GROUP BY s.${GROUP}`);
-    for (const { group, number } of groups) {
-      const row = rows?.find(({ g }) => Number(g) === number);
-      warnNullFlags(Number(row?.['n'] ?? 0), { table, merge }, group, warn);
-    }
+    const counts = new Map(rows?.map(({ g, n }) => [Number(g), Number(n)]));
+    for (const { group, number } of groups)
+      warnNullFlags(counts.get(number) ?? 0, { table, merge }, group, warn);
   }
 }
 

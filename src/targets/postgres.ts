@@ -13,12 +13,17 @@ import { flagsByColumns } from './settled-flags.ts';
 
 /** How long to wait for another load to end its group. */
 const LOCK_TIMEOUT_MS = 600_000;
+/** Small runs reach the server together: each message costs the client more than a hundred rows do. */
+const MESSAGE_BYTES = 128 * 1024;
 
 interface Copying {
   readonly to: string;
   /** Its first rows. */
   readonly fill: Fill;
   readonly stream: CopyStreamQuery;
+  /** Lines that are to be sent, and their size. */
+  lines: Buffer[];
+  bytes: number;
   /** What the server said of it. */
   failure?: Error;
 }
@@ -42,7 +47,7 @@ export function connectPostgres(
     await endCopy();
     const { from } = (await import('pg-copy-streams')).default;
     const stream = session.client(to).query(from(to, { highWaterMark: 256 * 1024 }));
-    const started: Copying = { to, fill, stream };
+    const started: Copying = { to, fill, stream, lines: [], bytes: 0 };
     // Heard by whoever writes next: the stream itself neither ends nor remembers it.
     stream.on('error', (error: Error) => {
       started.failure ??= error;
@@ -51,10 +56,30 @@ export function connectPostgres(
     return started;
   }
 
+  async function send(current: Copying): Promise<void> {
+    const { lines, stream, to } = current;
+    const message = lines.length === 1 ? lines[0]! : Buffer.concat(lines);
+    current.lines = [];
+    current.bytes = 0;
+    await new Promise<void>((resolve, reject) => {
+      const failed = (error: unknown) =>
+        reject(copyFailure(session.translated(current.failure ?? error, to), current.fill));
+      if (current.failure !== undefined) return failed(current.failure);
+      // Of a connection that ends meanwhile the write itself never hears.
+      stream.once('error', failed);
+      stream.write(message, (error) => {
+        stream.off('error', failed);
+        if (error) failed(error);
+        else resolve();
+      });
+    });
+  }
+
   async function endCopy(): Promise<void> {
     if (copying === undefined) return;
     const ending = copying;
     const { stream, to, fill } = ending;
+    if (ending.bytes > 0) await send(ending);
     copying = undefined;
     try {
       if (ending.failure !== undefined) throw ending.failure;
@@ -80,19 +105,9 @@ export function connectPostgres(
       const text = copyLines(fill, run);
       session.client(to);
       const current = copying?.to === to ? copying : await startCopy(to, fill);
-      const { stream } = current;
-      await new Promise<void>((resolve, reject) => {
-        const failed = (error: unknown) =>
-          reject(copyFailure(session.translated(current.failure ?? error, to), current.fill));
-        if (current.failure !== undefined) return failed(current.failure);
-        // Of a connection that ends meanwhile the write itself never hears.
-        stream.once('error', failed);
-        stream.write(text, (error) => {
-          stream.off('error', failed);
-          if (error) failed(error);
-          else resolve();
-        });
-      });
+      current.lines.push(text);
+      current.bytes += text.length;
+      if (current.bytes >= MESSAGE_BYTES) await send(current);
     },
     fillFiles: refuseFiles('PostgreSQL'),
     settle: endCopy,
