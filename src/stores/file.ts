@@ -1,7 +1,17 @@
 /** Folders as a store: what a bucket's copy on disk looks like, in the same order and with the same errors. */
 
-import { type BigIntStats, closeSync, fstatSync, open, read, statSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { isUtf8 } from 'node:buffer';
+import {
+  type BigIntStats,
+  closeSync,
+  type Dirent,
+  fstatSync,
+  open,
+  read,
+  readdirSync,
+  statSync,
+} from 'node:fs';
+import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
@@ -125,13 +135,10 @@ function sizeAndTimes(path: string, uri = path): BigIntStats {
 // The files and folders (with a `/`) of one folder in the byte order of the keys below them: `a-b` before `a/`.
 async function names(base: string, folder: string): Promise<string[]> {
   const path = join(base, folder);
-  const entries = await readdir(path, { withFileTypes: true, encoding: 'buffer' }).catch((error) => {
-    if (folder !== '' && (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR')) return [];
-    return fail(path, error);
-  });
   const found: string[] = [];
-  for (const entry of entries) {
-    const name = textOf(entry.name, path);
+  for (const entry of entriesOf(path, folder !== '')) {
+    const { name } = entry;
+    if (name.includes(REPLACEMENT)) checkNames(path);
     let kind: { isFile(): boolean; isDirectory(): boolean } = entry;
     if (entry.isSymbolicLink())
       kind = await stat(join(path, name)).catch((error) => fail(join(path, name), error));
@@ -141,16 +148,25 @@ async function names(base: string, folder: string): Promise<string[]> {
   return found.sort(compareText);
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-function textOf(name: Buffer, folder: string): string {
+// At once, as `sizeAndTimes`.
+function entriesOf(path: string, mayMiss: boolean): Dirent[] {
   try {
-    return utf8.decode(name);
+    return readdirSync(path, { withFileTypes: true });
   } catch (error) {
-    throw new UserError(
-      `${folder}: expected file names in UTF-8, found ${JSON.stringify(name.toString('latin1'))}`,
-      { cause: error },
-    );
+    if (mayMiss && (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR')) return [];
+    return fail(path, error);
+  }
+}
+
+// What stands for bytes that are no UTF-8, or for itself.
+const REPLACEMENT = '\uFFFD';
+
+function checkNames(folder: string): void {
+  for (const name of readdirSync(folder, { encoding: 'buffer' })) {
+    if (!isUtf8(name))
+      throw new UserError(
+        `${folder}: expected file names in UTF-8, found ${JSON.stringify(name.toString('latin1'))}`,
+      );
   }
 }
 

@@ -57,6 +57,13 @@ const MEMBERS: {
   end: { must: { groups: 'number' } },
 };
 
+const CHECKS = new Map(
+  Object.entries(MEMBERS).map(([word, { must, may = {} }]) => [
+    word,
+    Object.entries({ ...may, ...must }).map(([name, kind]) => ({ name, kind, isNeeded: name in must })),
+  ]),
+);
+
 function isKind(value: unknown, kind: Kind): boolean {
   if (kind === 'list') return Array.isArray(value);
   if (kind === 'string or null') return value === null || typeof value === 'string';
@@ -72,15 +79,15 @@ export function parseControl(line: string, where: string): Control {
     throw new UserError(`${where}: expected a control line in JSON: ${messageOf(error)}`, { cause: error });
   }
   const word = String(value['$']);
-  const members = Object.hasOwn(MEMBERS, word) ? MEMBERS[word as Control['$']] : undefined;
+  const members = CHECKS.get(word);
   if (members === undefined) {
     throw new UserError(
       `${where}: expected a control word (${Object.keys(MEMBERS).join(', ')}, row), found ${JSON.stringify(word)}`,
     );
   }
-  for (const [name, kind] of Object.entries({ ...members.may, ...members.must })) {
+  for (const { name, kind, isNeeded } of members) {
     const found = value[name];
-    if (found === undefined && members.must[name] === undefined) continue;
+    if (found === undefined && !isNeeded) continue;
     if (!isKind(found, kind)) {
       throw new UserError(
         `${where}: expected "${name}" of the ${word} line to be a ${kind}, found ${JSON.stringify(found) ?? 'none'}`,
@@ -92,6 +99,8 @@ export function parseControl(line: string, where: string): Control {
 
 /** A control line as it is written, with its line feed; `$` stands first, whatever the order of the members. */
 export function controlLine(control: Control): string {
+  const text = JSON.stringify(control);
+  if (text.startsWith('{"$":')) return `${text}\n`;
   const { $, ...members } = control;
   return `${JSON.stringify({ $, ...members })}\n`;
 }

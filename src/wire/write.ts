@@ -56,11 +56,18 @@ export async function* writeWire(
 
 const line = (control: Control | undefined) => (control === undefined ? '' : controlLine(control));
 
-// Whether a promise is settled by the time the event loop has gone round once.
+const PENDING = Symbol('pending');
+let turn: Promise<typeof PENDING> | undefined;
+
+// Whether a promise is settled by the time the event loop has gone round once. All who ask meanwhile wait for the same.
 async function isReady(promise: Promise<unknown>): Promise<boolean> {
-  const pending = Symbol('pending');
-  const turn = new Promise((resolve) => setImmediate(resolve, pending));
-  return (await Promise.race([promise, turn])) !== pending;
+  turn ??= new Promise((resolve) => {
+    setImmediate(() => {
+      turn = undefined;
+      resolve(PENDING);
+    });
+  });
+  return (await Promise.race([promise, turn])) !== PENDING;
 }
 
 /** Knows which table line stands last, and so which ones must be written. */
