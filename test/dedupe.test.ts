@@ -537,6 +537,65 @@ function itemLine(item: Item): string {
   return `{"pad":"a\\"b{[","n":${item.n},${key},"s":${item.form % 5 === 0 ? sequence : `"156527607892200009${item.sequence}"`},"at":${at},"v":${item.version},"void":${JSON.stringify(item.flag)}}`;
 }
 
+test('key and order are found in rows of any shape, whatever shape the rows before had', async () => {
+  const names = [
+    'id',
+    't',
+    'a',
+    'id2',
+    'sixteen bytes, ',
+    'a name of more than sixteen bytes',
+    'é',
+    'toString',
+  ];
+  const value = fc.oneof(
+    fc.constantFrom('plain', 'with "quotes" and \\', 'x'.repeat(40), '}\n,"id":7', '', null, true, -1.5e-7),
+    fc.jsonValue({ maxDepth: 2 }),
+  );
+  const shape = fc
+    .tuple(fc.shuffledSubarray(names.slice(2)), fc.nat(8), fc.nat(8))
+    .map(([others, id, t]) => others.toSpliced(id, 0, 'id').toSpliced(t, 0, 't'));
+  const wide = [...Array.from({ length: 130 }, (_, i) => `c${i}`), 'id', 't'];
+  const row = fc.record({
+    shape: fc.nat(4),
+    id: fc.nat(5),
+    t: fc.nat(20),
+    values: fc.array(value, { minLength: 4, maxLength: 4 }),
+    space: fc.constantFrom('', '', '', '', ' '),
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(shape, { minLength: 3, maxLength: 3 }),
+      fc.array(row, { minLength: 1, maxLength: 60, size: 'max' }),
+      async (drawn, items) => {
+        const shapes = [...drawn, ['t', 'id'], wide];
+        const lines = items.map(({ shape, id, t, values, space }) => {
+          const members = shapes[shape]!.map((name, i) => {
+            const held = name === 'id' ? id : name === 't' ? t : values[i % values.length];
+            return `${JSON.stringify(name)}:${space}${JSON.stringify(held)}`;
+          });
+          return `{${members.join(',')}}`;
+        });
+        const newest = new Map<number, number>();
+        for (const [i, { id, t }] of items.entries())
+          if (t >= (items[newest.get(id) ?? -1]?.t ?? -1)) newest.set(id, i);
+        const ordered: TableLine = { ...USERS, order: ['t'] };
+        const half = Math.ceil(lines.length / 2);
+        const got = await left(
+          {},
+          text(ordered, ...lines.slice(0, half)),
+          text(ordered, ...lines.slice(half)),
+        );
+        assert.deepEqual(
+          got['users'],
+          [...newest.values()].sort((a, b) => a - b).map((i) => lines[i]),
+        );
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
 for (const mode of ['order', 'batch'] as const) {
   test(`random rows in random runs, with memory for a few, give what a plain model gives (${mode})`, async () => {
     const item = fc.record({

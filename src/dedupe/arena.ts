@@ -3,7 +3,8 @@ import { loadKernel } from '../kernels/load.ts';
 
 /** The functions of `src/kernels/assembly/dedupe.ts`. */
 interface DedupeKernel {
-  setRule(at: number, keys: number, scratch: number, scratchBytes: number): void;
+  setRule(at: number, keys: number, scratch: number, scratchBytes: number, shape: number): void;
+  forgetShape(): void;
   setSeed(low: bigint, high: bigint): void;
   walk(from: number, to: number, out: number, maxRows: number): number;
   walked(): number;
@@ -52,6 +53,7 @@ export const MAX_FIELDS = 64;
 /** A longer line is left to JavaScript. */
 export const INPUT_BYTES = 512 * 1024;
 export const SCRATCH_BYTES = 64 * 1024;
+const SHAPE_BYTES = 14 * 1024;
 
 const PAGE = 65536;
 const PADDING = 128;
@@ -61,7 +63,7 @@ const MAX_PAGES = 65536;
  * The memory of a dedupe kernel:
  *
  * ```
- * RULE  KEYS  SCRATCH  INPUT  OUTPUT  WALKED  RECORDS  VOTES  VERSIONS  UNKNOWN  | TABLE … then what `reserve` gives
+ * RULE  KEYS  SCRATCH  INPUT  OUTPUT  WALKED  RECORDS  VOTES  VERSIONS  UNKNOWN  SHAPE  | TABLE … then what `reserve` gives
  * ```
  */
 export const RULE = 1024;
@@ -74,7 +76,8 @@ export const RECORDS = WALKED + BATCH_ROWS * (16 + MAX_FIELDS * 8);
 export const VOTES = RECORDS + BATCH_ROWS * RECORD_BYTES;
 export const VERSIONS = VOTES + BATCH_ROWS * RECORD_BYTES;
 export const UNKNOWN = VERSIONS + BATCH_ROWS * 8;
-export const TABLE = Math.ceil((UNKNOWN + BATCH_ROWS * 4) / PAGE) * PAGE;
+const SHAPE = UNKNOWN + BATCH_ROWS * 4;
+export const TABLE = Math.ceil((SHAPE + SHAPE_BYTES) / PAGE) * PAGE;
 
 /** A kernel's functions and its memory, whose views are made anew when it grows. */
 export interface Arena {
@@ -94,7 +97,7 @@ export function newArena(): Arena {
   });
   const seed = randomBytes(16);
   functions.setSeed(seed.readBigUInt64LE(0), seed.readBigUInt64LE(8));
-  functions.setRule(RULE, KEYS, SCRATCH, SCRATCH_BYTES);
+  functions.setRule(RULE, KEYS, SCRATCH, SCRATCH_BYTES, SHAPE);
   let bytes = Buffer.from(memory.buffer);
   let words = new Uint32Array(memory.buffer);
   let longs = new BigUint64Array(memory.buffer);

@@ -102,6 +102,7 @@ export function writeRule(arena: Arena, rule: TableRule, ids: TableIds, batch: b
     bytes.writeUInt32LE(quoted.length, RULE + FIELDS + index * 8 + 4);
     at += quoted.length;
   }
+  arena.kernel.forgetShape();
 }
 
 /** What the records of a row are made of. */

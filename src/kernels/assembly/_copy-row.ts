@@ -1,6 +1,7 @@
 // The usual row: its members stand in the order of the columns, every column once, and no space is between them. It is
 // written while it is read, in one go; any other row, and any that is not right, is left to whoever finds members first.
 import { fieldStop, kind, writeField } from './_copy-field';
+import { isName } from './_is-name';
 import { columns, entries } from './_names';
 import { isPlain, BYTES, UNKNOWN } from './_plain-forms';
 
@@ -12,17 +13,6 @@ export function lineFeed(i: u32): u32 {
     if (m != 0) return i + ctz(m);
     i += 16;
   }
-}
-
-// Whether the name in its quotes stands at `i`. Both may be read up to 15 bytes beyond it.
-// @ts-ignore: decorator
-@inline function isName(name: u32, length: u32, i: u32): bool {
-  let k: u32 = 0;
-  for (; k + 16 < length; k += 16) {
-    if (v128.any_true(v128.xor(v128.load(name + k), v128.load(i + k)))) return false;
-  }
-  const differ = ~i8x16.bitmask(i8x16.eq(v128.load(name + k), v128.load(i + k)));
-  return (differ << (32 - (length - k))) == 0;
 }
 
 /**

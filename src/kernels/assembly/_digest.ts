@@ -1,6 +1,6 @@
 // From walked rows to the records of dedupe (_record.ts).
 
-import { walkRows, walkedTo, ESCAPED } from './_walk';
+import { setShape, walkRows, walkedTo, ESCAPED } from './_walk';
 import { sipHash, hashLow, hashHigh } from './_siphash';
 import {
   orderCode, isExact, isUnknown, textRest, KIND_NUMBER, KIND_UUID, KIND_TEXT, KIND_ANY, KIND_BOOLEAN,
@@ -32,8 +32,9 @@ let scratchEnd: u32 = 0;
 let key0: u64 = 0;
 let key1: u64 = 0;
 
-/** Where the rule of the present table stands, its key columns, and room for the text of a key. */
-export function setRule(at: u32, keysAt: u32, scratchAt: u32, scratchBytes: u32): void {
+/** Where the rule of the present table stands, its key columns, room for the text of a key and for the shape of a row. */
+export function setRule(at: u32, keysAt: u32, scratchAt: u32, scratchBytes: u32, shapeAt: u32): void {
+  setShape(shapeAt);
   rule = at;
   keys = keysAt;
   scratch = scratchAt;
@@ -111,7 +112,7 @@ function addKey(at: u32, lengthAndFlag: u32, kind: u32): bool {
       : (isText || kind == KIND_NUMBER) && isPlainInteger(from, length);
   if (!isPlain) return false;
   store<u32>(cursor, length);
-  memory.copy(cursor + 4, from, length);
+  for (let k: u32 = 0; k < length; k += 16) v128.store(cursor + 4 + k, v128.load(from + k));
   cursor += 4 + length;
   return true;
 }

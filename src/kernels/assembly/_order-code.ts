@@ -54,12 +54,12 @@ function integerCode(at: u32, length: u32): u64 {
   return value > <u64>1 << 60 ? 0 : NUMBER - value;
 }
 
-// Days since 1970 in the proleptic Gregorian calendar, years counted from March.
-function daysOf(year: i32, month: i32, day: i32): i64 {
-  const y: i64 = <i64>year - (month <= 2 ? 1 : 0);
-  const era: i64 = y / 400;
-  const yearOfEra: i64 = y - era * 400;
-  const dayOfYear: i64 = (153 * <i64>(month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+// Days since 1970 in the proleptic Gregorian calendar, years counted from March. In 32 bits, whose divisions are fast.
+function daysOf(year: i32, month: i32, day: i32): i32 {
+  const y = year - (month <= 2 ? 1 : 0);
+  const era = y / 400;
+  const yearOfEra = y - era * 400;
+  const dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
   return era * 146097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719468;
 }
 
@@ -70,7 +70,7 @@ function instantCode(at: u32, length: u32): u64 {
   const month = digits(at + 5, 2);
   const day = digits(at + 8, 2);
   if (year < 1 || month < 1 || month > 12 || day < 0) return 0;
-  let micros: i64 = daysOf(year, month, day) * 86400000000;
+  let micros: i64 = <i64>daysOf(year, month, day) * 86400000000;
   if (length == 10) return <u64>(<i64>INSTANT + micros);
   if (length < 19 || (load<u8>(at + 10) != 84 && load<u8>(at + 10) != 32)) return 0;
   if (load<u8>(at + 13) != 58 || load<u8>(at + 16) != 58) return 0;

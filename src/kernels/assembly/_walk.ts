@@ -1,8 +1,11 @@
-// Finds chosen top-level members in NDJSON rows without building anything.
+// Finds chosen top-level members in NDJSON rows without building anything. Most rows have the members of the row before
+// them in the same order: the names of that row are kept, so that they need not be looked for again.
 //
 // Rows are whole lines. 64 bytes after the input belong to the walk, which ends every string there. A row that is
 // not written compactly (blanks between tokens), that names a member with an escape or twice, or that is escaped
 // itself (`{"$":"row",…}`) is only delimited and marked: whoever asked parses it.
+
+import { isName } from './_is-name';
 
 /** Of a field's length: the value is a string with a backslash in it. */
 export const ESCAPED: u32 = 0x80000000;
@@ -66,6 +69,94 @@ function nestedEnd(from: u32): u32 {
   return end;
 }
 
+// The shape of the last row that was walked member by member: 16 bytes for each member (text of its name in quotes,
+// length, field, 0), then the texts.
+const MEMBERS: u32 = 128;
+const TEXTS: u32 = 12 * 1024;
+let shape: u32 = 0;
+/** 0: none is known. */
+let members: u32 = 0;
+let hasAllFields: bool = false;
+
+/** Where a shape may be kept, of 16 bytes for 128 members and 12 KiB for their names. */
+export function setShape(at: u32): void {
+  shape = at;
+  members = 0;
+}
+
+/** Forgets the shape, whose fields are those of other names. */
+export function forgetShape(): void {
+  members = 0;
+}
+
+// The first `count` members stand in the shape, their names still in the row: copies them.
+function keepShape(count: u32, fields: u32): void {
+  let text = shape + 16 * MEMBERS;
+  let found: u32 = 0;
+  if (count > MEMBERS) return;
+  for (let m: u32 = 0; m < count; m++) {
+    const member = shape + 16 * m, length = load<u32>(member, 4);
+    if (text + length > shape + 16 * MEMBERS + TEXTS - 16) return;
+    memory.copy(text, load<u32>(member), length);
+    store<u32>(member, text);
+    text += length;
+    if (load<u32>(member, 8) < fields) found++;
+  }
+  members = count;
+  hasAllFields = found == fields;
+}
+
+/** As `walkRow`, of a row of the shape; 0 for any other. */
+// @ts-ignore: decorator
+@inline
+function walkShape(from: u32, count: u32, fields: u32): u32 {
+  const quotes = i8x16.splat(<i8>QUOTE), backslashes = i8x16.splat(<i8>BACKSLASH);
+  const last = shape + 16 * members;
+  let at = from;
+  let before: u32 = 123;
+  for (let member = shape; member < last; member += 16) {
+    const length = load<u32>(member, 4);
+    if (load<u8>(at) != before || !isName(load<u32>(member), length, at + 1)) return 0;
+    before = 44;
+    at += length + 1;
+    if (load<u8>(at++) != 58) return 0;
+    const value = at;
+    let escaped: u32 = 0;
+    let byte: u32 = load<u8>(at);
+    if (byte == QUOTE) {
+      at++;
+      while (true) {
+        const bytes = v128.load(at);
+        const hits: u32 = i8x16.bitmask(v128.or(i8x16.eq(bytes, quotes), i8x16.eq(bytes, backslashes)));
+        if (hits != 0) {
+          at += ctz(hits);
+          break;
+        }
+        at += 16;
+      }
+      if (load<u8>(at) != <u8>QUOTE) {
+        at = stringEnd(at);
+        escaped = ESCAPED;
+      }
+      at++;
+    } else if (byte == 123 || byte == 91) at = nestedEnd(at);
+    else {
+      while (at < end) {
+        byte = load<u8>(at);
+        if (byte == 44 || byte == 125 || byte <= 32) break;
+        at++;
+      }
+    }
+    if (at >= end || at == value) return 0;
+    const field = load<u32>(member, 8);
+    if (field < count) {
+      store<u32>(fields + field * 8, value);
+      store<u32>(fields + field * 8, (at - value) | escaped, 4);
+    }
+  }
+  return load<u16>(at) == 0x0a7d ? at + 1 : 0;
+}
+
 /** The members of one row from `from` on, into `fields`; the position of its line feed, or 0 for a row to be parsed. */
 // @ts-ignore: decorator
 @inline
@@ -73,6 +164,8 @@ function walkRow(from: u32, names: u32, count: u32, fields: u32): u32 {
   let at = from;
   if (load<u8>(at++) != 123) return 0;
   if (load<u8>(at) == 125) return load<u8>(at + 1) == <u8>NEWLINE ? at + 1 : 0;
+  let seen: u32 = 0;
+  members = 0;
   while (true) {
     const name = at;
     if (load<u8>(at) != <u8>QUOTE) return 0;
@@ -87,6 +180,12 @@ function walkRow(from: u32, names: u32, count: u32, fields: u32): u32 {
         break;
       }
     }
+    if (seen < MEMBERS) {
+      store<u32>(shape + 16 * seen, name);
+      store<u32>(shape + 16 * seen, length, 4);
+      store<u32>(shape + 16 * seen, field, 8);
+    }
+    seen++;
     if (load<u8>(at++) != 58) return 0;
     const value = at;
     let escaped: u32 = 0;
@@ -113,7 +212,9 @@ function walkRow(from: u32, names: u32, count: u32, fields: u32): u32 {
     if (byte == 125) break;
     return 0;
   }
-  return load<u8>(at) == <u8>NEWLINE ? at : 0;
+  if (load<u8>(at) != <u8>NEWLINE) return 0;
+  keepShape(seen, count);
+  return at;
 }
 
 /**
@@ -129,8 +230,13 @@ export function walkRows(from: u32, to: u32, names: u32, count: u32, out: u32, m
   end = to;
   memory.fill(to, <u8>QUOTE, 64);
   while (at < to && rows < maxRows) {
-    memory.fill(row, 0, stride);
-    let lineFeed = walkRow(at, names, count, row + 16);
+    if (!hasAllFields) memory.fill(row + 16, 0, stride - 16);
+    v128.store(row, i64x2.splat(0));
+    let lineFeed: u32 = members == 0 ? 0 : walkShape(at, count, row + 16);
+    if (lineFeed == 0) {
+      memory.fill(row + 16, 0, stride - 16);
+      lineFeed = walkRow(at, names, count, row + 16);
+    }
     if (lineFeed == 0 || lineFeed >= to) {
       lineFeed = at;
       while (lineFeed < to && load<u8>(lineFeed) != <u8>NEWLINE) lineFeed++;

@@ -10,6 +10,7 @@ export {
   nullFlags,
   digest,
 } from './_digest';
+export { forgetShape } from './_walk';
 export {
   vetoRow,
   vetoRows,
