@@ -122,6 +122,8 @@ function isAlone({ delivery, chunks }: HeldGroup, { options, context }: Session)
       const parent = unit.tables.get(line.parent);
       if (mode !== 'upsert' || parent === undefined || modeOf(parent) !== 'upsert') return true;
       if (parent.line.parent !== undefined) return true;
+      // With files of their own they may be in the target before their parent's row.
+      if ([...unit.fileTables.values()].includes(table.name)) return true;
     }
     if (!hasRows) return false;
     if (mode === 'scd2' || (mode !== 'append' && (line.key ?? []).length === 0)) return true;

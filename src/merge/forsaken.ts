@@ -43,6 +43,13 @@ export async function forsakenOf(
   return [];
 }
 
+const keyNames = ({ key }: Merge, naming: ApplyTables['naming']): string[] =>
+  key.map(({ name }) => columnName(`_sdc_source_key_${name}`, naming));
+
+// Its rows carry what their parent's is ordered by.
+const orderNames = ({ order }: Merge, naming: ApplyTables['naming']): string[] =>
+  order.map(({ name }) => columnName(name, naming));
+
 interface Other {
   readonly target: string;
   /** What must hold for it to be a subtable of this parent; undefined: it is. */
@@ -60,13 +67,12 @@ async function statementsAbout(
   for (const { target, when } of others) {
     const columns = await engine.columns(target);
     const has = (name: string) => columns?.some((column) => fold(column.name) === fold(name)) === true;
-    const keys = merge.key.map((column) => {
-      const name = columnName(`_sdc_source_key_${column.name}`, naming);
-      return { id: dialect.identifier(name), name, parent: column.id };
-    });
-    if (!keys.every(({ name }) => has(name))) continue;
+    const names = keyNames(merge, naming);
+    if (!names.every(has)) continue;
+    const keys = names.map(dialect.identifier);
     const table = qualified(target, naming);
-    statements.push(forsaken(merge, table, keys, when));
+    const order = orderNames(merge, naming).every(has) ? merge.order : [];
+    statements.push(forsaken(merge, { target: table, keys, order, when }));
     const version = merge.version === undefined ? undefined : columnName(merge.version.name, naming);
     if (version !== undefined && has(version))
       statements.push(...followVersion(merge, table, dialect.identifier(version), { when }));
@@ -103,18 +109,26 @@ function forsakenByName(merge: Merge, { naming, own, tables }: ApplyTables): str
   if (dialect.forEachTable === undefined) return [];
   const literal = (text: string) => dialect.literal(text);
   const mentioned = tables.map(({ name }) => literal(name)).join(', ');
-  const tablesWith = (names: readonly string[]) =>
-    `SELECT b.target FROM ${own.table} b WHERE b.parent = ${literal(merge.targetName)} AND b.table_name NOT IN (${mentioned}) AND (SELECT count(*) FROM information_schema.columns c WHERE c.table_schema = ${literal(schema)} AND c.table_name = b.target AND c.column_name IN (${names.map(literal).join(', ')})) = ${names.length} ORDER BY b.target`;
-  const keys = merge.key.map((column) => {
-    const name = columnName(`_sdc_source_key_${column.name}`, naming);
-    return { name, id: dialect.identifier(name), parent: column.id };
-  });
-  const names = keys.map(({ name }) => name);
+  const has = (names: readonly string[]) =>
+    `(SELECT count(*) FROM information_schema.columns c WHERE c.table_schema = ${literal(schema)} AND c.table_name = b.target AND c.column_name IN (${names.map(literal).join(', ')})) = ${names.length}`;
+  const tablesWith = (...conditions: readonly string[]) =>
+    `SELECT b.target FROM ${own.table} b WHERE b.parent = ${literal(merge.targetName)} AND b.table_name NOT IN (${mentioned}) AND ${conditions.join(' AND ')} ORDER BY b.target`;
+  const names = keyNames(merge, naming);
+  const keys = names.map(dialect.identifier);
   const each = dialect.forEachTable;
-  const statements = [each(tablesWith(names), schema, (table) => forsaken(merge, table, keys))];
+  const clear = (query: string, order: Merge['order']) =>
+    each(query, schema, (target) => forsaken(merge, { target, keys, order }));
+  const ordered = orderNames(merge, naming);
+  const statements =
+    ordered.length === 0
+      ? [clear(tablesWith(has(names)), [])]
+      : [
+          clear(tablesWith(has(names), has(ordered)), merge.order),
+          clear(tablesWith(has(names), `NOT ${has(ordered)}`), []),
+        ];
   if (merge.version === undefined) return statements;
   const version = columnName(merge.version.name, naming);
-  const having = tablesWith([...names, version]);
+  const having = tablesWith(has([...names, version]));
   for (const i of followVersion(merge, '', dialect.identifier(version)).keys()) {
     statements.push(
       each(having, schema, (table) => followVersion(merge, table, dialect.identifier(version))[i]!),
