@@ -13,6 +13,7 @@ import fc from 'fast-check';
 import type { ToSqlOptions } from '../src/commands/to-sql.ts';
 import { dialects } from '../src/dialects/index.ts';
 import { textForm } from '../src/dialects/text-forms.ts';
+import { openStore } from '../src/stores/index.ts';
 import type { Chunk, TableLine } from '../src/wire/types.ts';
 import { CASES } from './support/cases.ts';
 import { groups, script, stream, type TestGroup, table } from './support/merging.ts';
@@ -310,6 +311,29 @@ test('a script that BigQuery would not take as one query is refused, with what t
     'bigquery: expected a script of at most 1048576 bytes, which is what one query may have, found more: list fewer groups (ls-groups --until) or fewer tables (--tables) at a time',
   );
   assert.match(text.trim().split('\n').at(-1)!, /^SELECT .*the script was cut off/);
+});
+
+test('with a manifest 10,000 files of a table are one short query of BigQuery, which names no file twice', async () => {
+  const server = await s3Server();
+  await server.makeBucket('listed');
+  const at = { scratch: 's3://listed/x', endpoint: server.endpoint, region: 'us-east-1', pathStyle: true };
+  process.env['AWS_ACCESS_KEY_ID'] ??= 'test';
+  process.env['AWS_SECRET_ACCESS_KEY'] ??= 'test';
+  const line = table('t', 'id int', { key: ['id'], merge: 'upsert' });
+  const uris = Array.from({ length: 10_000 }, (_, n) => `s3://listed/${'a-long-folder/'.repeat(7)}${n}.csv`);
+  const files = uris.map((uri) => file('t', uri, 'csv'));
+  const options = { dialect: 'bigquery', ...OPTIONS, ...at } as const;
+  const { text, error } = await script(stream(groups([line, ...files])), options);
+  assert.equal(error, undefined);
+  assert.ok(text.length < 20_000);
+  check('bigquery', text);
+  const manifest = /uris = \['(s3:\/\/listed\/x\/[^']*)'\], file_set_spec_type = /.exec(text)![1]!;
+  const store = openStore(at);
+  let listed = '';
+  for await (const piece of store.read(manifest)) listed += Buffer.from(piece).toString();
+  assert.equal(listed, `${uris.join('\n')}\n`);
+  const odd = await script(stream(groups([line, file('t', 's3://listed/a\nb.csv', 'csv')])), options);
+  assert.match((odd.error as Error).message, /a name of one line, for a manifest, found a line feed/);
 });
 
 test("Redshift's COPY by a manifest is read by an independent parser, and the manifest is not the script's", async () => {

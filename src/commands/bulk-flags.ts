@@ -10,7 +10,7 @@ export const redshiftFlags = {
   iamRole: text('ARN', 'redshift: the role that reads S3 (default: the default role of the cluster)'),
   scratch: text(
     'URL',
-    'redshift: a folder in S3 for manifests, so that one COPY reads all files of a table (default: one COPY a file)',
+    'redshift, bigquery: a folder in S3 for manifests, so that one statement reads all files of a table (default: redshift one COPY a file, bigquery all names in the statement)',
   ),
   ...storeFlags,
   region: text('NAME', 'redshift: the region of the bucket, where it is not that of the cluster'),

@@ -34,6 +34,10 @@ const scripts = {
   sqlite: sqliteScript,
 } as const satisfies Record<keyof typeof dialects, (options: ScriptOptions) => Script>;
 
+const WITH_MANIFESTS: readonly string[] = [redshiftWarehouse, bigqueryWarehouse].map(
+  ({ dialect }) => dialect.name,
+);
+
 export type ToSqlOptions = MergeOptions &
   BulkOptions &
   StoreOptions & {
@@ -52,9 +56,9 @@ export function toSql(options: ToSqlOptions): Printer {
   if (make === undefined)
     throw new UsageError(`--dialect: expected ${Object.keys(scripts).join(', ')}, found ${options.dialect}`);
   const { dialect, scratch, dryRun = false } = options;
-  if (scratch !== undefined && dialect !== 'redshift')
+  if (scratch !== undefined && !WITH_MANIFESTS.includes(dialect))
     throw new UsageError(
-      `--scratch: expected --dialect redshift, whose COPY reads manifests, found ${dialect}`,
+      `--scratch: expected --dialect ${WITH_MANIFESTS.join(' or ')}, which read manifests, found ${dialect}`,
     );
   return async function* (input, context) {
     let pieces: (string | Uint8Array)[] = [];
@@ -116,7 +120,8 @@ in a statement that fails.
 PostgreSQL, MySQL and SQLite take rows; DuckDB takes rows and reads files that nobody decoded by itself. Redshift, Snowflake, BigQuery,
 Databricks and Spark take files only: leave decode out, and the warehouse reads the bucket. No key ever stands in a script:
 what may read the bucket is said by --iam-role, --storage-integration, --connection, or is set up in the engine. --scratch
-writes manifests to S3 (--endpoint, --profile … say how); they stay there, since the script is run later.`,
+writes manifests to S3 for Redshift and BigQuery (--endpoint, --profile … say how); they stay there, since the script is
+run later.`,
   examples: [
     'ls-groups fixtures/drops/zenoti/first --feed zenoti --settle 0 | read-manifest --catalog fixtures/drops/zenoti/catalog.json | decode | dedupe | to-sql --dialect postgres | psql',
     'ls-groups fixtures/drops/exports/first --feed exports --settle 0 | read-manifest | to-sql --dialect duckdb | duckdb wh.duckdb',

@@ -142,7 +142,7 @@ export const bigquery: Dialect = {
 
 // https://cloud.google.com/bigquery/docs/reference/standard-sql/load-statements
 function load(bulk: Bulk): Loaded {
-  const { raw, columns, types, uris, options } = bulk;
+  const { raw, columns, types, uris, options, manifest } = bulk;
   const star = uris.find((uri) => uri.includes('*'));
   if (star !== undefined)
     throw mismatch(
@@ -158,12 +158,29 @@ function load(bulk: Bulk): Loaded {
       'none',
     );
   const list = columns.map((name, i) => `${name} ${typeName(types[i]!)}`).join(', ');
-  const from = [`uris = [${uris.map(literal).join(', ')}]`, ...formatOptions(bulk)].join(', ');
+  const named =
+    manifest === undefined
+      ? [`uris = [${uris.map(literal).join(', ')}]`]
+      : [`uris = [${literal(manifest)}]`, `file_set_spec_type = 'NEW_LINE_DELIMITED_MANIFEST'`];
+  const from = [...named, ...formatOptions(bulk)].join(', ');
   const by =
     options.connection === undefined || foreign === undefined
       ? ''
       : ` WITH CONNECTION ${connectionName(options.connection)}`;
   return { statements: [`LOAD DATA INTO TEMP TABLE ${raw} (${list}) FROM FILES (${from})${by}`] };
+}
+
+// One address a line, all of the manifest's own bucket:
+// https://cloud.google.com/bigquery/docs/reference/standard-sql/load-statements#load_option_list
+function manifest({ uris, options }: Bulk): string {
+  const bucket = /^[a-z]\w*:\/\/[^/]*\//.exec(options.scratch ?? '')?.[0] ?? '';
+  for (const uri of uris) {
+    if (!uri.startsWith(bucket))
+      throw mismatch(`file ${uri}`, `a file in the bucket of --scratch, for a manifest of bigquery`, bucket);
+    if (/[\r\n]/.test(uri))
+      throw mismatch(`file ${JSON.stringify(uri)}`, 'a name of one line, for a manifest', 'a line feed');
+  }
+  return `${uris.join('\n')}\n`;
 }
 
 const connectionName = (name: string) => `\`${name.replace(/[\\`]/g, '\\$&')}\``;
@@ -209,6 +226,7 @@ export const bigqueryWarehouse: Warehouse = {
   matches: (text, form) => `regexp_contains(${text}, ${literal(`^(${form})$`)})`,
   value,
   load,
+  manifest,
   // "Maximum unresolved GoogleSQL query length": https://cloud.google.com/bigquery/quotas#query_jobs
   maxScriptBytes: 1_048_576,
   vendorExact: false,

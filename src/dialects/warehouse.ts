@@ -12,7 +12,7 @@ export interface BulkOptions {
   readonly iamRole?: string;
   /** Redshift: the region of the bucket, where it is not that of the cluster. */
   readonly region?: string;
-  /** Redshift: the folder in S3 for manifests (`s3://bucket/prefix`), so that one COPY reads many files. */
+  /** Redshift, BigQuery: the folder in S3 for manifests (`s3://bucket/prefix`), so that one statement reads many files. */
   readonly scratch?: string;
   /** Snowflake. */
   readonly storageIntegration?: string;
