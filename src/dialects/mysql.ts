@@ -206,9 +206,9 @@ const check = (query: string) =>
 /** What the lock's message begins with, for a connection to tell it from others. */
 export const LOCKED = 'expected nobody else to be merging into ';
 
-// Locks belong to the server, not to a database, and their names are short.
+// Locks belong to the server, not to a database, and their names have at most 64 characters. (MySQL 9.6 has no SHA1 any more.)
 const lockName = (schema: string) =>
-  `concat('brigade ', sha1(${schema === '' ? 'DATABASE()' : literal(schema)}))`;
+  `concat('brigade ', left(sha2(${schema === '' ? 'DATABASE()' : literal(schema)}, 256), 40))`;
 const LOCK_SECONDS = 600;
 
 export const mysql: Dialect = {

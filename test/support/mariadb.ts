@@ -8,9 +8,40 @@ const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/local/sbin`;
 const runs = (command: string) =>
   spawnSync(command, ['--version'], { env: { ...process.env, PATH } }).status === 0;
 
-/** Why tests that need MariaDB are skipped; false where it is installed. */
+interface Program {
+  readonly server: string;
+  readonly client: string;
+  /** Makes the folder of the data: a command and its arguments. */
+  readonly make: (data: string) => readonly [string, ...string[]];
+  /** Settings that the other one does not have, or has by itself. */
+  readonly settings: string;
+}
+
+// MYSQLD=PATH, and MYSQL=PATH for the client, has MySQL's own server stand in MariaDB's place.
+const program: Program =
+  process.env['MYSQLD'] === undefined
+    ? {
+        server: 'mariadbd',
+        client: 'mariadb',
+        make: (data) => [
+          'mariadb-install-db',
+          ...['--no-defaults', `--datadir=${data}`],
+          ...['--auth-root-authentication-method=normal', '--skip-test-db'],
+        ],
+        settings: '--debug-no-sync',
+      }
+    : {
+        server: process.env['MYSQLD'],
+        client: process.env['MYSQL'] ?? 'mysql',
+        make: (data) => [program.server, '--no-defaults', '--initialize-insecure', `--datadir=${data}`],
+        settings: '--mysqlx=OFF --local-infile=1 --secure-file-priv=NULL',
+      };
+
+/** Why tests that need MariaDB (or MySQL) are skipped; false where it is installed. */
 export const mariadbMissing: string | false =
-  runs('mariadbd') && runs('mariadb') ? false : 'no MariaDB here (apt-get install mariadb-server)';
+  runs(program.server) && runs(program.client)
+    ? false
+    : 'no MariaDB here (apt-get install mariadb-server)';
 
 export interface MariadbServer {
   readonly port: number;
@@ -48,20 +79,18 @@ async function start(): Promise<MariadbServer> {
   const place = serverPlace('mariadb');
   const { data, user } = place;
   const env = { PATH, LC_ALL: 'C', TZ: 'UTC' };
-  const made = spawnSync(
-    'mariadb-install-db',
-    ['--no-defaults', `--datadir=${data}`, '--auth-root-authentication-method=normal', '--skip-test-db'],
-    { ...user, env, encoding: 'utf8', cwd: data },
-  );
-  if (made.status !== 0) throw new Error(`mariadb-install-db: ${made.error?.message ?? ''} ${made.stderr}`);
+  const [command, ...args] = program.make(data);
+  const made = spawnSync(command, args, { ...user, env, encoding: 'utf8', cwd: data });
+  if (made.status !== 0) throw new Error(`${command}: ${made.error?.message ?? ''} ${made.stderr}`);
 
   const port = await freePort();
   // The shell stops the server when our end of its standard input closes: also when this process is killed.
   const script =
-    'mariadbd --no-defaults --datadir="$0" --port="$1" --bind-address=127.0.0.1 --socket="$0/socket" --pid-file="$0/pid" ' +
-    '--innodb-flush-log-at-trx-commit=0 --debug-no-sync --innodb-buffer-pool-size=64M --skip-log-bin >"$0/log" 2>&1 </dev/null & ' +
+    '"$2" --no-defaults --datadir="$0" --port="$1" --bind-address=127.0.0.1 --socket="$0/socket" --pid-file="$0/pid" ' +
+    '--innodb-flush-log-at-trx-commit=0 --innodb-buffer-pool-size=64M --skip-log-bin ' +
+    `${program.settings} >"$0/log" 2>&1 </dev/null & ` +
     'server=$!; cat >/dev/null; kill -TERM $server; wait $server';
-  startServer([script, data, String(port)], place, env);
+  startServer([script, data, String(port), program.server], place, env);
 
   const admin = `mysql://root@127.0.0.1:${port}/mysql`;
   await untilReady(place, () => mariadbQuery(admin, 'SELECT 1'));
@@ -77,11 +106,11 @@ async function start(): Promise<MariadbServer> {
   };
 }
 
-/** Runs a script with the `mariadb` command, as a user would. */
+/** Runs a script with the `mariadb` or `mysql` command, as a user would. */
 export function runMariadb(url: string, text: string): { code: number; stdout: string; stderr: string } {
   const { hostname, port, pathname } = new URL(url);
   const { status, stdout, stderr } = spawnSync(
-    'mariadb',
+    program.client,
     ['--no-defaults', `--host=${hostname}`, `--port=${port}`, '--user=root', pathname.slice(1)],
     { input: text, encoding: 'utf8' },
   );
