@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { type Dialect as PolyglotDialect, parse } from '@polyglot-sql/sdk';
 import { type DialectName, dialects } from '../src/dialects/index.ts';
-import { readTargetSchema, schemaColumns } from '../src/dialects/script.ts';
+import { knownTables, readTargetSchema } from '../src/dialects/script.ts';
 import { columnsQuery, cursorsQuery } from '../src/dialects/state-query.ts';
 import { quietContext } from '../src/stage.ts';
 import { readState } from '../src/targets/index.ts';
@@ -65,11 +65,8 @@ describe('the queries that state prints', () => {
       const found = await target.select(columnsQuery(name, undefined));
       const path = join(scratch('schema'), 'columns.ndjson');
       writeFileSync(path, found.map(([line]) => `${line}\n`).join(''));
-      const columns = schemaColumns(
-        readTargetSchema(path),
-        name === 'postgres' ? 'odd "name"\\' : 'Odd "name"\\',
-        dialects[name],
-      );
+      const known = knownTables(readTargetSchema(path), dialects[name]);
+      const columns = await known.columns(name === 'postgres' ? 'odd "name"\\' : 'Odd "name"\\');
       assert.deepEqual(
         columns?.map(({ name: column, type }) => [column, type]),
         [

@@ -234,6 +234,25 @@ for (const dialect of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
       assert.equal(again.code, 0, again.stderr);
       assert.deepEqual(await target.select('SELECT name, town FROM users WHERE id = 1'), [['c', 'Ooo']]);
     });
+    test('groups of one script see what those before them changed, where it knows the target', async () => {
+      const target = await make();
+      const typed = (columns: string, ...given: Record<string, unknown>[]) =>
+        rows(table('t', columns, { key: ['k'], merge: 'upsert' }), ...given);
+      const list = groups(
+        [typed('k text, n int', { k: 'a', n: 5 })],
+        [typed('k text, n text, more int', { k: 'b', n: '007', more: 1 })],
+        [typed('k text, n text, more int', { k: 'c', n: '008', more: 2 })],
+        [typed('k text, n text, more text', { k: 'd', n: '9', more: '02' })],
+      );
+      await scriptInto(target, stream(list.slice(0, 3)));
+      await scriptInto(target, stream(list.slice(2)));
+      assert.deepEqual(await target.select('SELECT k, n, more FROM t ORDER BY k'), [
+        ['a', '5', null],
+        ['b', '007', '1'],
+        ['c', '008', '2'],
+        ['d', '9', '02'],
+      ]);
+    });
   });
 }
 

@@ -116,8 +116,8 @@ export interface Dialect {
   keyIndex?(table: string, name: string, columns: readonly KeyColumn[]): string;
   /** The same as a part of CREATE TABLE. */
   keyClause?(columns: readonly KeyColumn[]): string;
-  /** A view of all columns that a table has by then, one of them replaced. Engines without it leave identities alone. */
-  replacingView?(form: ReplacingView): string;
+  /** Makes a view of all columns that a table has by then, one of them replaced. Engines without it leave identities alone. */
+  replacingView?(form: ReplacingView): readonly string[];
   /** A statement that carries out another one for every table of a schema whose name `query` yields. */
   forEachTable?(query: string, schema: string, statement: (table: string) => string): string;
   createSchema(schema: string): string;
@@ -130,15 +130,32 @@ export interface Dialect {
 }
 
 /** `SELECT <columns of t, one of them replaced> <rest>` */
-interface ReplacingView {
+export interface ReplacingView {
   /** Qualified and quoted, like `table`. */
   readonly view: string;
   readonly table: string;
+  /** The names of the table's columns; undefined where they are not known. */
+  readonly columns: readonly string[] | undefined;
+  /** Those that it has at least. */
+  readonly expected: readonly string[];
   /** Unquoted. */
   readonly column: string;
   readonly by: string;
   /** From FROM on; the table is `t` there. */
   readonly rest: string;
+}
+
+/** The query of such a view, of columns that are known. */
+export function replacingQuery(
+  columns: readonly string[],
+  { column, by, rest }: Pick<ReplacingView, 'column' | 'by' | 'rest'>,
+  identifier: Dialect['identifier'],
+): string {
+  const list = columns.map((name) => {
+    const id = identifier(name);
+    return name.toLowerCase() === column.toLowerCase() ? `${by} AS ${id}` : `t.${id}`;
+  });
+  return `SELECT ${list.join(', ')} ${rest}`;
 }
 
 /** The identifier itself, or, where it is too long for an engine, its beginning and a hash of the whole. */

@@ -1,6 +1,6 @@
 import { UserError } from '../errors.ts';
 import { type ColumnType, decimalDigits } from '../merge/lattice.ts';
-import { type Dialect, doubleQuoted, singleQuoted } from './dialect.ts';
+import { type Dialect, doubleQuoted, replacingQuery, singleQuoted } from './dialect.ts';
 import { DATE, INSTANT, TIME, TIMESTAMP } from './time-forms.ts';
 
 // https://duckdb.org/docs/stable/sql/data_types/overview
@@ -129,6 +129,8 @@ function cast(x: string, from: ColumnType | 'staged text', to: ColumnType, colum
   return `CAST(${x} AS ${sql})`;
 }
 
+const identifier = (name: string): string => doubleQuoted(name, 1024);
+
 // The `duckdb` command drops a carriage return at the end of a line of its script, within quotes too.
 // Escapes: https://duckdb.org/docs/stable/sql/data_types/literal_types#escape-string-literals
 function literal(text: string): string {
@@ -147,7 +149,7 @@ export const duckdb: Dialect = {
   unlimitedDecimal: false,
   transactionalDdl: true,
   batches: true,
-  identifier: (name) => doubleQuoted(name, 1024),
+  identifier,
   literal,
   type: typeName,
   typeOf: (sql) => {
@@ -161,16 +163,22 @@ export const duckdb: Dialect = {
   // https://duckdb.org/docs/stable/sql/functions/utility#errormessage
   check: (query) => `SELECT error(m) FROM (${query}) q(m) WHERE m IS NOT NULL`,
   // https://duckdb.org/docs/stable/sql/expressions/star#replace-clause
-  replacingView: ({ view, column, by, rest }) =>
-    `CREATE OR REPLACE VIEW ${view} AS SELECT t.* REPLACE (${by} AS ${doubleQuoted(column, 1024)}) ${rest}`,
-  createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${doubleQuoted(schema, 1024)}`,
+  replacingView: (form) => {
+    const { view, columns, column, by, rest } = form;
+    const query =
+      columns === undefined
+        ? `SELECT t.* REPLACE (${by} AS ${identifier(column)}) ${rest}`
+        : replacingQuery(columns, form, identifier);
+    return [`CREATE OR REPLACE VIEW ${view} AS ${query}`];
+  },
+  createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${identifier(schema)}`,
   alter: ({ table, add, widen, ifMissing }) => [
     ...add.map(
       ({ name, type }) =>
-        `ALTER TABLE ${table} ADD COLUMN ${ifMissing ? 'IF NOT EXISTS ' : ''}${doubleQuoted(name, 1024)} ${typeName(type)}`,
+        `ALTER TABLE ${table} ADD COLUMN ${ifMissing ? 'IF NOT EXISTS ' : ''}${identifier(name)} ${typeName(type)}`,
     ),
     ...widen.map(({ name, from, to }) => {
-      const column = doubleQuoted(name, 1024);
+      const column = identifier(name);
       return `ALTER TABLE ${table} ALTER COLUMN ${column} TYPE ${typeName(to)} USING ${cast(column, from, to)}`;
     }),
   ],

@@ -1,7 +1,7 @@
 /** How MySQL and MariaDB change the columns of a table; every statement commits by itself and may come again. */
 
 import { type ColumnType, decimalDigits } from '../merge/lattice.ts';
-import type { Dialect, TableChange } from './dialect.ts';
+import type { Dialect, ReplacingView, TableChange } from './dialect.ts';
 
 interface Forms extends Pick<Dialect, 'identifier' | 'literal' | 'cast' | 'check'> {
   readonly typeName: (type: ColumnType) => string;
@@ -89,6 +89,21 @@ function addMissing(
   const statement = literal(`ALTER TABLE ${table} ADD COLUMN ${identifier(name)} ${typeName(type)}${where}`);
   const there = `SELECT count(*) FROM information_schema.columns WHERE ${tableIs(table, forms)} AND column_name = ${literal(nameOf(identifier(name)))}`;
   return prepared(`CASE WHEN (${there}) = 0 THEN ${statement} ELSE 'DO 0' END`);
+}
+
+/** A view of the columns that the table has when the statements are run. */
+export function replacingViewMysql(
+  { view, table, column, by, rest }: ReplacingView,
+  forms: Pick<Forms, 'identifier' | 'literal'>,
+): string[] {
+  const { identifier, literal } = forms;
+  const id = `concat('\`', replace(column_name, '\`', '\`\`'), '\`')`;
+  const replaced = literal(`${by} AS ${identifier(column)}`);
+  const list = `group_concat(CASE WHEN column_name = ${literal(column)} THEN ${replaced} ELSE concat('t.', ${id}) END ORDER BY ordinal_position SEPARATOR ', ')`;
+  const columns = `SELECT ${list} FROM information_schema.columns WHERE ${tableIs(table, forms)}`;
+  return prepared(
+    `concat(${literal(`CREATE OR REPLACE VIEW ${view} AS SELECT `)}, (${columns}), ${literal(` ${rest}`)})`,
+  );
 }
 
 /** Runs the statement that an expression yields. */

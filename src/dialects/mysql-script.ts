@@ -18,9 +18,9 @@ export function mysqlScript({ write, targetSchema }: ScriptOptions): Script {
     open: async () => {},
     async run(sql) {
       if (!isNews(sql)) return;
-      // At the end of a script that was cut off the client runs what there is, and half of an ALTER TABLE may well be
-      // another one. Half of a text is none.
-      const statements = sql.startsWith('ALTER ') ? prepared(mysql.literal(sql)) : [sql];
+      // At the end of a script that was cut off the client runs what there is, and half of an ALTER TABLE, or of a view, may
+      // well be another one. Half of a text is none.
+      const statements = /^(ALTER|CREATE OR REPLACE VIEW) /.test(sql) ? prepared(mysql.literal(sql)) : [sql];
       for (const statement of statements)
         write(`${statement};
 `);

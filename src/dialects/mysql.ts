@@ -5,8 +5,8 @@
 
 import { mismatch, UserError } from '../errors.ts';
 import { type ColumnType, decimalDigits } from '../merge/lattice.ts';
-import { type Dialect, type KeyColumn, shortened, singleQuoted } from './dialect.ts';
-import { alterMysql } from './mysql-alter.ts';
+import { type Dialect, type KeyColumn, replacingQuery, shortened, singleQuoted } from './dialect.ts';
+import { alterMysql, replacingViewMysql } from './mysql-alter.ts';
 
 // The collation that tells all texts apart, also `a` from `a ` (utf8mb4_bin does not), goes by other names on either
 // side. MySQL reads the first comment, MariaDB the second: it skips those of versions from 50700 to 99999.
@@ -134,6 +134,10 @@ function toText(x: string, from: ColumnType): string {
       return hasFraction(textCast(x));
     case 'timestamptz':
       return `concat(${hasFraction(textCast(x))}, 'Z')`;
+    case 'int':
+    case 'bigint':
+      // In a view it would else have the collation of whoever asks.
+      return `CAST(${x} AS CHAR CHARACTER SET utf8mb4) COLLATE ${EXACT}`;
     default:
       return textCast(x);
   }
@@ -254,6 +258,10 @@ export const mysql: Dialect = {
       ),
     release: (schema) => `DO RELEASE_LOCK(${lockName(schema)})`,
   },
+  replacingView: (form) =>
+    form.columns === undefined
+      ? replacingViewMysql(form, { identifier, literal })
+      : [`CREATE OR REPLACE VIEW ${form.view} AS ${replacingQuery(form.columns, form, identifier)}`],
   createSchema: (schema) => `CREATE DATABASE IF NOT EXISTS ${identifier(schema)}`,
   alter: (change) => alterMysql(change, { identifier, literal, typeName, cast, check, prefix: PREFIX }),
   begin: 'START TRANSACTION',
@@ -263,6 +271,11 @@ export const mysql: Dialect = {
     `SET NAMES utf8mb4 COLLATE ${EXACT}`,
     // Strict, so that nothing is cut to fit; ANSI_QUOTES is left out, since no name of ours is in double quotes.
     `SET SESSION sql_mode = 'STRICT_ALL_TABLES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'`,
+    // How far a recursion goes, which otherwise ends at 1,000 steps: with an error in MySQL, without one in MariaDB; and how
+    // long a list of columns may be, which otherwise is cut off.
+    // https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html#sysvar_cte_max_recursion_depth
+    // https://mariadb.com/kb/en/server-system-variables/#max_recursive_iterations
+    `SET SESSION /*!80017 cte_max_recursion_depth *//*M! max_recursive_iterations */ = 4294967295, SESSION group_concat_max_len = 16777216`,
     `SET SESSION time_zone = '+00:00', SESSION lock_wait_timeout = ${LOCK_SECONDS}, SESSION innodb_lock_wait_timeout = ${LOCK_SECONDS}`,
   ],
 };

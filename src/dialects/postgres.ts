@@ -1,5 +1,5 @@
 import { type ColumnType, decimalDigits } from '../merge/lattice.ts';
-import { type Dialect, doubleQuoted, singleQuoted } from './dialect.ts';
+import { type Dialect, doubleQuoted, replacingQuery, singleQuoted } from './dialect.ts';
 
 // https://www.postgresql.org/docs/current/datatype.html
 const TYPES: Readonly<Record<string, string>> = {
@@ -102,13 +102,18 @@ export const postgres: Dialect = {
   keyIndex: (table, name, columns) =>
     `CREATE INDEX IF NOT EXISTS ${quoted(name)} ON ${table} (${columns.map(({ id }) => id).join(', ')})`,
   // Columns are named by PostgreSQL when it makes a view, and only their names can be replaced one by one.
-  replacingView: ({ view, table, column, by, rest }) => {
+  replacingView: (form) => {
+    const { view, table, column, by, rest } = form;
+    if (form.columns !== undefined)
+      return [`CREATE OR REPLACE VIEW ${view} AS ${replacingQuery(form.columns, form, quoted)}`];
     const replaced = singleQuoted(`${by} AS ${quoted(column)}`);
     const list = `string_agg(CASE WHEN a.attname = ${singleQuoted(column)} THEN ${replaced} ELSE format('t.%I', a.attname) END, ', ' ORDER BY a.attnum)`;
     const columns = `(SELECT ${list} FROM pg_attribute a WHERE a.attrelid = ${singleQuoted(table)}::regclass AND a.attnum > 0 AND NOT a.attisdropped)`;
-    return block(
-      `BEGIN EXECUTE ${singleQuoted(`CREATE OR REPLACE VIEW ${view} AS SELECT `)} || ${columns} || ${singleQuoted(` ${rest}`)}; END`,
-    );
+    return [
+      block(
+        `BEGIN EXECUTE ${singleQuoted(`CREATE OR REPLACE VIEW ${view} AS SELECT `)} || ${columns} || ${singleQuoted(` ${rest}`)}; END`,
+      ),
+    ];
   },
   // https://www.postgresql.org/docs/current/plpgsql-statements.html#PLPGSQL-STATEMENTS-EXECUTING-DYN
   forEachTable: (query, schema, statement) => {

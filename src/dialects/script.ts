@@ -75,29 +75,23 @@ export function onceOnly(form: RegExp): (sql: string) => boolean {
   };
 }
 
-/** What a script knows of its target. */
+/** What a script knows of its target: what it was told, and what it changed itself. */
 export function knownTables(
   schema: TargetSchema | undefined,
   dialect: Dialect,
-): Pick<Engine, 'columns' | 'tables'> {
+): Pick<Engine, 'columns' | 'changed' | 'tables'> {
+  const fold = (name: string) => (dialect.foldsCase ? name.toLowerCase() : name);
+  const known = new Map<string, { readonly name: string; readonly columns: readonly TargetColumn[] }>();
+  for (const [name, columns] of schema ?? []) {
+    if (known.has(fold(name))) continue;
+    known.set(fold(name), {
+      name,
+      columns: columns.map((column) => ({ ...column, type: dialect.typeOf(column.sql) })),
+    });
+  }
   return {
-    columns: async (table) => schemaColumns(schema, table, dialect),
-    tables: async () => (schema === undefined ? undefined : [...schema.keys()]),
+    columns: async (table) => (schema === undefined ? undefined : (known.get(fold(table))?.columns ?? null)),
+    changed: (table, columns) => known.set(fold(table), { name: table, columns }),
+    tables: async () => (schema === undefined ? undefined : [...known.values()].map(({ name }) => name)),
   };
-}
-
-export function schemaColumns(
-  schema: TargetSchema | undefined,
-  table: string,
-  dialect: Dialect,
-): readonly TargetColumn[] | null | undefined {
-  if (schema === undefined) return undefined;
-  const found =
-    schema.get(table) ??
-    (dialect.foldsCase
-      ? [...schema].find(([name]) => name.toLowerCase() === table.toLowerCase())?.[1]
-      : undefined);
-  return found === undefined
-    ? null
-    : found.map(({ name, sql }) => ({ name, sql, type: dialect.typeOf(sql) }));
 }

@@ -8,6 +8,7 @@ import { UserError } from '../errors.ts';
 import { type ColumnType, decimalDigits } from '../merge/lattice.ts';
 import { type Dialect, doubleQuoted, singleQuoted } from './dialect.ts';
 import { alterSqlite, parts } from './sqlite-alter.ts';
+import { replacingViewSqlite } from './sqlite-view.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
   boolean: 'BOOLEAN',
@@ -203,6 +204,7 @@ export const sqlite: Dialect = {
     const [schema, of] = parts(table);
     return `CREATE INDEX IF NOT EXISTS ${schema}.${identifier(name)} ON ${of} (${columns.map(({ id }) => id).join(', ')})`;
   },
+  replacingView: (form) => replacingViewSqlite(form, { identifier, literal, check: sqlite.check }),
   // A schema is an attached file, which is the user's to attach.
   createSchema: () => 'SELECT 1 WHERE FALSE',
   alter: (change) => alterSqlite(change, { identifier, literal, typeName, cast, check: sqlite.check }),

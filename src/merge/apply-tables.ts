@@ -66,6 +66,7 @@ export async function prepareTables(apply: ApplyTables): Promise<Prepared[]> {
           await engine.run(statement);
       }),
     );
+    if (plan.after !== undefined) engine.changed?.(table.target, plan.after);
     plans.set(table, plan);
   }
   await prepareIdentity(plans, apply);

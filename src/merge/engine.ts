@@ -70,6 +70,8 @@ export interface Engine {
   settle(): Promise<void>;
   /** Null: no such table. Undefined: cannot be known. */
   columns(table: string): Promise<readonly TargetColumn[] | null | undefined>;
+  /** The table has these columns from now on: where nobody else can tell `columns` of it. */
+  changed?(table: string, columns: readonly TargetColumn[]): void;
   /** The names of the tables in the schema. Undefined: cannot be known. */
   tables(): Promise<readonly string[] | undefined>;
   hasSchema(): Promise<boolean | undefined>;

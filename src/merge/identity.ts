@@ -7,14 +7,16 @@
  * Ids are compared as 64-bit integers: in the files `user_id` is a long, while the two columns of the map are strings.
  */
 
-import type { TargetColumn } from '../dialects/dialect.ts';
+import type { ReplacingView, TargetColumn } from '../dialects/dialect.ts';
 import { mismatch } from '../errors.ts';
 import type { ApplyTables, Prepared } from './apply-tables.ts';
+import { closure } from './closure.ts';
 import { deleteFrom, updateFrom } from './forms.ts';
-import type { ColumnType } from './lattice.ts';
+import { type ColumnType, columnType } from './lattice.ts';
 import { columnName, qualified, targetName } from './names.ts';
 import type { TablePlan } from './plan.ts';
 import type { StagedTable } from './staged.ts';
+import { newestFirst } from './statement.ts';
 
 const MAP = 'user_migrations';
 const USERS = 'users';
@@ -51,25 +53,41 @@ interface UserTable {
   /** Unquoted. */
   readonly target: string;
   readonly isUsers: boolean;
-  /** Of its `user_id`; undefined: not known. */
-  readonly type: ColumnType | undefined;
-  /** It has the column that tells which of two rows of a user is the newer one. */
-  readonly hasOrder: boolean;
+  /** Of its `user_id`. */
+  readonly type: ColumnType;
+  /** Of the column that tells which of two rows of a user is the newer one; undefined: it has none. */
+  readonly order: ColumnType | undefined;
+  /** The names of its columns, as far as this unit tells. */
+  readonly columns: readonly string[];
 }
 
 function userTable(table: StagedTable, plan: TablePlan): UserTable | undefined {
   if (same(table.name, MAP) || table.line.parent !== undefined) return undefined;
-  const staged = plan.columns.flatMap(({ column, type }) => (type === undefined ? [] : [column.name]));
-  const promised = [...table.promised.values()].flatMap(({ name, type }) =>
-    type === undefined ? [] : [name],
+  const staged = plan.columns.flatMap(({ column, type }) =>
+    type === undefined ? [] : [{ name: column.target, type }],
   );
-  const names = [...staged, ...promised];
-  if (!names.some((name) => same(name, USER))) return undefined;
+  const names = new Set(staged.map(({ name }) => name.toLowerCase()));
+  const promised = [...table.promised.values()].flatMap((column) => {
+    const type = columnType(column);
+    return type === undefined || names.has(column.name.toLowerCase()) ? [] : [{ name: column.name, type }];
+  });
+  return tableOf(table.target, table.name, [...staged, ...promised]);
+}
+
+function tableOf(
+  target: string,
+  name: string,
+  columns: readonly { readonly name: string; readonly type: ColumnType | undefined }[],
+): UserTable | undefined {
+  const find = (wanted: string) => columns.find((column) => same(column.name, wanted));
+  const user = find(USER);
+  if (user === undefined) return undefined;
   return {
-    target: table.target,
-    isUsers: same(table.name, USERS),
-    type: plan.columns.find(({ column }) => same(column.name, USER))?.type,
-    hasOrder: names.some((name) => same(name, NEWEST)),
+    target,
+    isUsers: same(name, USERS),
+    type: user.type ?? 'bigint',
+    order: find(NEWEST)?.type,
+    columns: columns.map((column) => column.name),
   };
 }
 
@@ -78,11 +96,8 @@ function partsOf(table: UserTable, apply: ApplyTables) {
   const { naming, engine } = apply;
   const { dialect } = engine;
   const id = (name: string) => dialect.identifier(columnName(name, naming));
-  const { type } = table;
   const as = (column: string) =>
-    type === undefined || type === 'bigint' || type === 'int'
-      ? `r.${column}`
-      : `CAST(r.${column} AS ${dialect.type(type)})`;
+    table.type === 'int' ? `r.${column}` : dialect.cast(`r.${column}`, 'bigint', table.type);
   const user = id(USER);
   const on = `${as('from_user_id')} = t.${user}`;
   const target = qualified(table.target, naming);
@@ -90,8 +105,10 @@ function partsOf(table: UserTable, apply: ApplyTables) {
   const from = `${target} t LEFT JOIN ${resolved} r ON ${on}`;
   const now = `coalesce(${as('to_user_id')}, t.${user})`;
   // Of the rows of one user its own is kept, else the newest one of those that became it.
-  const newest = table.hasOrder ? `t.${id(NEWEST)} DESC NULLS LAST, ` : '';
-  const ranked = `SELECT t.${user} AS u, row_number() OVER (PARTITION BY ${now} ORDER BY CASE WHEN t.${user} = ${now} THEN 0 ELSE 1 END, ${newest}t.${user}) AS n FROM ${from}`;
+  const newest =
+    table.order === undefined ? [] : newestFirst(dialect, [{ id: id(NEWEST), type: table.order }], 't');
+  const ranks = [`CASE WHEN t.${user} = ${now} THEN 0 ELSE 1 END`, ...newest, `t.${user}`];
+  const ranked = `SELECT t.${user} AS u, row_number() OVER (PARTITION BY ${now} ORDER BY ${ranks.join(', ')}) AS n FROM ${from}`;
   return { user, as, on, target, resolved, from, now, ranked };
 }
 
@@ -109,65 +126,61 @@ export async function prepareIdentity(
 ): Promise<void> {
   const mode = identityMode(apply);
   if (mode === undefined) return;
-  const { engine, naming } = apply;
-  const { dialect } = engine;
-  const name = resolvedName(apply);
-  const resolved = qualified(name, naming);
-  const bigint = dialect.type('bigint');
-  if (!Array.isArray(await engine.columns(name))) {
-    await engine.run(
-      `CREATE TABLE IF NOT EXISTS ${resolved} (from_user_id ${bigint} NOT NULL, to_user_id ${bigint} NOT NULL)`,
-    );
-    if (dialect.keyIndex !== undefined)
-      await engine.run(
-        dialect.keyIndex(resolved, `${name}_brigade_key`, [{ id: 'from_user_id', type: 'bigint' }]),
-      );
-  }
+  await createResolved(apply);
   if (mode !== 'views') return;
   for (const [table, plan] of plans) {
     const about = userTable(table, plan);
-    if (about === undefined) continue;
-    const view = about.target + SUFFIX;
-    const there = await engine.rows(
-      `SELECT table_type AS kind FROM information_schema.tables WHERE table_schema = ${dialect.literal(naming.schema)} AND table_name = ${dialect.literal(view)}`,
-    );
-    const kind = there?.[0]?.['kind'];
-    if (kind !== undefined && kind !== 'VIEW')
-      throw mismatch(
-        `table ${table.name}`,
-        `the name ${view} free for its view (or --identity off)`,
-        'a table',
-      );
-    if (kind !== undefined && plan.ddl.length === 0) continue;
-    const columns = there === undefined ? undefined : await engine.columns(about.target);
-    await engine.run(viewOf(about, qualified(view, naming), columns ?? undefined, apply));
+    if (about !== undefined) await createView(about, table.name, apply);
   }
 }
 
-function viewOf(
-  table: UserTable,
-  view: string,
-  columns: readonly TargetColumn[] | undefined,
-  apply: ApplyTables,
-): string {
-  const { dialect } = apply.engine;
-  const { from, now, ranked, user, target } = partsOf(table, apply);
-  const one = table.isUsers ? ` WHERE t.${user} IN (SELECT q.u FROM (${ranked}) q WHERE q.n = 1)` : '';
-  const rest = `FROM ${from}${one}`;
-  if (columns === undefined)
-    return dialect.replacingView!({
-      view,
-      table: target,
-      column: columnName(USER, apply.naming),
-      by: now,
-      rest,
-    });
-  const list = columns.map(({ name }) => {
-    const id = dialect.identifier(name);
-    return same(name, USER) ? `${now} AS ${id}` : `t.${id}`;
-  });
-  return `CREATE OR REPLACE VIEW ${view} AS SELECT ${list.join(', ')} ${rest}`;
+async function createResolved(apply: ApplyTables): Promise<void> {
+  const { engine, naming } = apply;
+  const { dialect } = engine;
+  const name = resolvedName(apply);
+  if (Array.isArray(await engine.columns(name))) return;
+  const resolved = qualified(name, naming);
+  const bigint = dialect.type('bigint');
+  const key = [{ id: 'from_user_id', type: 'bigint' }] as const;
+  const clause = dialect.keyClause === undefined ? '' : `, ${dialect.keyClause(key)}`;
+  await engine.run(
+    `CREATE TABLE IF NOT EXISTS ${resolved} (from_user_id ${bigint} NOT NULL, to_user_id ${bigint} NOT NULL${clause})`,
+  );
+  if (dialect.keyIndex !== undefined)
+    await engine.run(dialect.keyIndex(resolved, `${name}_brigade_key`, key));
 }
+
+async function createView(about: UserTable, name: string, apply: ApplyTables): Promise<void> {
+  const { engine, naming } = apply;
+  const { dialect } = engine;
+  const view = about.target + SUFFIX;
+  const schema = naming.schema === '' ? 'DATABASE()' : dialect.literal(naming.schema);
+  const there = await engine.rows(
+    `SELECT table_type AS kind FROM information_schema.tables WHERE table_schema = ${schema} AND table_name = ${dialect.literal(view)}`,
+  );
+  const kind = there?.[0]?.['kind'];
+  if (kind !== undefined && kind !== 'VIEW')
+    throw mismatch(`table ${name}`, `the name ${view} free for its view (or --identity off)`, 'a table');
+  const columns = (await engine.columns(about.target)) ?? undefined;
+  if (kind !== undefined) {
+    const seen = (await engine.columns(view)) ?? [];
+    if (JSON.stringify(seen.map(nameOf)) === JSON.stringify(columns?.map(nameOf))) return;
+  }
+  const { from, now, ranked, user, target } = partsOf(about, apply);
+  const one = about.isUsers ? ` WHERE t.${user} IN (SELECT q.u FROM (${ranked}) q WHERE q.n = 1)` : '';
+  const form: ReplacingView = {
+    view: qualified(view, naming),
+    table: target,
+    columns: columns?.map(nameOf),
+    expected: about.columns,
+    column: columnName(USER, naming),
+    by: now,
+    rest: `FROM ${from}${one}`,
+  };
+  for (const statement of dialect.replacingView!(form)) await engine.run(statement);
+}
+
+const nameOf = ({ name }: TargetColumn): string => name;
 
 /** After the merges of a unit, in its transaction: the closure, if the map came, and what follows from it. */
 export async function applyIdentity(prepared: readonly Prepared[], apply: ApplyTables): Promise<void> {
@@ -177,7 +190,9 @@ export async function applyIdentity(prepared: readonly Prepared[], apply: ApplyT
   const map = prepared.find(({ table }) => same(table.name, MAP));
   if (map !== undefined) {
     const body = async () => {
-      for (const statement of closure(map, apply)) await engine.run(statement);
+      const resolved = qualified(resolvedName(apply), apply.naming);
+      for (const statement of closure({ ...map, resolved, naming: apply.naming }))
+        await engine.run(statement);
     };
     if (flag === undefined) await body();
     else await engine.when(flag(map.table.n), body);
@@ -199,11 +214,8 @@ async function otherTables(prepared: readonly Prepared[], apply: ApplyTables): P
   for (const row of rows ?? []) {
     const [target, name] = [String(row['target']), String(row['table_name'])];
     if (same(name, MAP) || prepared.some(({ table }) => table.target === target)) continue;
-    const columns = (await engine.columns(target)) ?? [];
-    const user = columns.find((column) => same(column.name, USER));
-    if (user === undefined) continue;
-    const hasOrder = columns.some((column) => same(column.name, NEWEST));
-    others.push({ target, isUsers: same(name, USERS), type: user.type, hasOrder });
+    const table = tableOf(target, name, (await engine.columns(target)) ?? []);
+    if (table !== undefined) others.push(table);
   }
   return others;
 }
@@ -223,39 +235,4 @@ function rewrite(table: UserTable, apply: ApplyTables): string[] {
   if (!table.isUsers) return [update];
   const from = `(SELECT q.u FROM (${ranked}) q WHERE q.n > 1) l`;
   return [deleteFrom(target, { from, on: (t) => `${t}.${user} = l.u` }, dialect), update];
-}
-
-/**
- * Where every id of the map ends. From the ends of the chains backwards each id is met once; what is not met leads into
- * a circle, and ends at its smallest id. Both steps end, whatever the map says.
- */
-function closure({ table }: Prepared, apply: ApplyTables): string[] {
-  const { engine, naming } = apply;
-  const { dialect } = engine;
-  const map = qualified(table.target, naming);
-  const resolved = qualified(resolvedName(apply), naming);
-  const text = dialect.type('text');
-  const bigint = dialect.type('bigint');
-  const ids = ['from_user_id', 'to_user_id'].map((name) => dialect.identifier(columnName(name, naming)));
-  const [from, to] = ids as [string, string];
-  const said = (id: string) => `CAST(m.${id} AS ${text})`;
-  const isOdd = (id: string) => `(${said(id)} = '' OR ltrim(${said(id)}, '-0123456789') <> '')`;
-  const checks = ids.map((id) =>
-    dialect.check(
-      `SELECT ${dialect.literal(`table ${table.name}: expected whole numbers in ${id.replaceAll('"', '')}, found `)} || ${said(id)} FROM ${map} m WHERE ${isOdd(id)} LIMIT 1`,
-    ),
-  );
-  const steps = [
-    `m (f, t) AS (SELECT CAST(${from} AS ${bigint}), max(CAST(${to} AS ${bigint})) FROM ${map} WHERE ${from} IS NOT NULL AND ${to} IS NOT NULL GROUP BY 1)`,
-    `back (f, t) AS (SELECT m.f, m.t FROM m WHERE NOT EXISTS (SELECT 1 FROM m e WHERE e.f = m.t) UNION ALL SELECT m.f, b.t FROM back b JOIN m ON m.t = b.f)`,
-    `circling (f, t) AS (SELECT m.f, m.t FROM m WHERE NOT EXISTS (SELECT 1 FROM back b WHERE b.f = m.f))`,
-    `walk (f, t) AS (SELECT f, t FROM circling UNION SELECT w.f, o.t FROM walk w JOIN circling o ON o.f = w.t)`,
-  ];
-  const ends = `SELECT w.f, min(w.t) FROM walk w JOIN walk c ON c.f = w.t AND c.t = w.t GROUP BY w.f`;
-  return [
-    ...checks,
-    `DELETE FROM ${resolved}`,
-    `INSERT INTO ${resolved} (from_user_id, to_user_id) WITH RECURSIVE ${steps.join(', ')} SELECT f, t FROM back UNION ALL ${ends}`,
-    ...(dialect.analyze === undefined ? [] : [dialect.analyze(resolved, ['from_user_id'])]),
-  ];
 }

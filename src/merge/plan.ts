@@ -28,6 +28,8 @@ export interface TablePlan {
   readonly indexes: readonly string[];
   /** Columns whose type they change. */
   readonly widen: TableChange['widen'];
+  /** The target's columns after these; undefined: it is not there, or what it has is not known. */
+  readonly after: readonly TargetColumn[] | undefined;
   readonly wholeRows: boolean;
   /** Of merge mode scd2. */
   readonly validity: Validity | undefined;
@@ -128,11 +130,28 @@ export function planTable(
   return {
     columns,
     widen,
+    after: columnsAfter(existing, { add, widen }, dialect),
     wholeRows,
     validity: validity(table, existing),
     discarded: out.map(({ column }) => column.name),
     ...change(table, existing, { table: target, add, widen, ifMissing: false }, dialect),
   };
+}
+
+function columnsAfter(
+  existing: readonly TargetColumn[] | null | undefined,
+  { add, widen }: Pick<TableChange, 'add' | 'widen'>,
+  dialect: Dialect,
+): readonly TargetColumn[] | undefined {
+  if (existing === undefined || (existing === null && add.length === 0)) return undefined;
+  const made = (name: string, type: ColumnType) => ({ name, sql: dialect.type(type), type });
+  return [
+    ...(existing ?? []).map((column) => {
+      const to = widen.find(({ name }) => name === column.name)?.to;
+      return to === undefined ? column : made(column.name, to);
+    }),
+    ...add.map(({ name, type }) => made(name, type)),
+  ];
 }
 
 function change(

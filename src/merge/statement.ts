@@ -86,7 +86,9 @@ export function deletes(dialect: Dialect, flag: MergeColumn, of: string): string
 }
 
 // Text compares by its bytes, as `dedupe` does, not by the database's collation.
-export function comparable(dialect: Dialect, column: MergeColumn, of: string): string {
+type Comparable = Pick<MergeColumn, 'id' | 'type'>;
+
+export function comparable(dialect: Dialect, column: Comparable, of: string): string {
   return comparableAs(dialect, column.type, `${of}.${column.id}`);
 }
 
@@ -98,7 +100,7 @@ function comparableAs(dialect: Dialect, type: ColumnType, x: string): string {
 }
 
 /** `ORDER BY` from newest to oldest, NULL last. */
-export function newestFirst(dialect: Dialect, order: readonly MergeColumn[], of: string): string[] {
+export function newestFirst(dialect: Dialect, order: readonly Comparable[], of: string): string[] {
   const last = dialect.nullsLast === true ? '' : ' NULLS LAST';
   return order.map((column) => `${comparable(dialect, column, of)} DESC${last}`);
 }

@@ -39,9 +39,7 @@ const program: Program =
 
 /** Why tests that need MariaDB (or MySQL) are skipped; false where it is installed. */
 export const mariadbMissing: string | false =
-  runs(program.server) && runs(program.client)
-    ? false
-    : 'no MariaDB here (apt-get install mariadb-server)';
+  runs(program.server) && runs(program.client) ? false : 'no MariaDB here (apt-get install mariadb-server)';
 
 export interface MariadbServer {
   readonly port: number;
