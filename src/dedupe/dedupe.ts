@@ -49,6 +49,7 @@ export function dedupe(options: DedupeOptions = {}): Stage {
             before: file.rows,
           });
           file.rows += chunk.count;
+          await held.caughtUp();
           continue;
         }
         switch (chunk.$) {

@@ -34,6 +34,8 @@ interface RowsOrigin {
 export interface Group {
   /** Takes the rows of a run, which stand under `line`; the rejects are rows with NULL in their key. */
   add(run: Run, line: TableLine, rule: TableRule, origin: RowsOrigin): readonly RejectLine[];
+  /** To be waited for after `add`: rows that were added are still being written. */
+  caughtUp(): Promise<void> | undefined;
   /** The live rows in order of arrival, and a declaration of each table that has lost all of them. */
   finish(): Iterable<Run | TableLine>;
   /** Rows whose delete flag was NULL, so far. */
@@ -179,6 +181,7 @@ export function newGroup(arena: Arena, options: DedupeOptions): Group {
         throw new UserError(`${origin.place}: expected ${run.count} rows in a run, found ${index}`);
       return rejects;
     },
+    caughtUp: log.caughtUp,
     *finish() {
       const bits = winners.settle(families);
       const { live, veto } = bits;

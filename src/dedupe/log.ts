@@ -21,6 +21,8 @@ export interface RowLog {
   readonly rows: number;
   /** Adds rows, whose bytes nobody may write to until `release` is called. */
   append(line: TableLine, rule: TableRule, batch: bigint, rows: LoggedRows): void;
+  /** To be waited for between appends, so that memory keeps within bounds. */
+  caughtUp(): Promise<void> | undefined;
   /** Fills `target`, which has room for the entry's bytes. */
   read(entry: LogEntry, target: Uint8Array): void;
   /** The rows of an entry, in order. */
@@ -41,7 +43,7 @@ const ENTRY_BYTES = 128 * 1024;
 
 /** A new, empty log that keeps up to `memoryBytes` in memory. */
 export function newRowLog(folder: string | undefined, memoryBytes: number): RowLog {
-  const spill = newSpill(folder, memoryBytes);
+  const spill = newSpill({ folder, memoryBytes, behind: true });
   const entries: LogEntry[] = [];
   let rows = 0;
   let cached: { entry: LogEntry; bytes: number; lines: string[] } | undefined;
@@ -84,6 +86,7 @@ export function newRowLog(folder: string | undefined, memoryBytes: number): RowL
       }
       entries.push({ line, rule, batch, firstRow: rows - count, count, position, bytes: bytes.length });
     },
+    caughtUp: spill.caughtUp,
     read: (entry, target) => {
       spill.read(entry.position, target.subarray(0, entry.bytes));
     },

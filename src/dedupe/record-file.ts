@@ -15,7 +15,7 @@ const BLOCK_WORDS = BATCH_ROWS * RECORD_WORDS;
 
 /** A new file of records, of which up to `memoryBytes` stay in memory. */
 export function newRecordFile(arena: Arena, folder: string | undefined, memoryBytes: number): RecordFile {
-  const spill = newSpill(folder, memoryBytes);
+  const spill = newSpill({ folder, memoryBytes });
   let block: Uint32Array | undefined;
   let filled = 0;
   const push = (): void => {

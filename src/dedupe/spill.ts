@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, unlinkSync, writeSync, writev } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { messageOf, UserError } from '../errors.ts';
 
 /** Bytes put away in order: in memory up to a limit, beyond it in a file that nobody else can open. */
@@ -9,6 +10,8 @@ export interface Spill {
   readonly length: number;
   /** Keeps the bytes: pieces under 16 KiB as a copy; larger ones nobody may write to until `release` is called, if ever. */
   append(bytes: Uint8Array, release?: () => void): void;
+  /** Waits until what is behind is no more than a little (of a spill that writes `behind`). Throws when that failed. */
+  caughtUp(): Promise<void> | undefined;
   /** Fills `target` from `position` on; returns how many bytes there were. */
   read(position: number, target: Uint8Array): number;
   close(): void;
@@ -23,12 +26,24 @@ interface Piece {
 /** Smaller pieces are gathered, so that neither memory nor system calls go by their number. */
 const SMALL = 16 * 1024;
 const BLOCK = 256 * 1024;
+/** What is written at a time behind the back of whoever appends, and how much of that may wait. */
+const BEHIND_BLOCK = 1024 * 1024;
+const BEHIND_BYTES = 3 * BEHIND_BLOCK;
+
+const writeVector = promisify(writev);
+
+interface SpillOptions {
+  readonly folder: string | undefined;
+  readonly memoryBytes: number;
+  /** Write in the thread pool. Whoever appends then waits for `caughtUp` now and again. */
+  readonly behind?: boolean;
+}
 
 /**
  * A new spill. Its file (mode 0600) is unlinked as soon as it is open, so that nothing stays behind, however the
  * process ends. Throws `UserError` when the folder cannot be written or is full.
  */
-export function newSpill(folder: string | undefined, memoryBytes: number): Spill {
+export function newSpill({ folder, memoryBytes, behind = false }: SpillOptions): Spill {
   const directory = folder ?? tmpdir();
   let file: number | undefined;
   /** Bytes in the file; the others are in `pieces`. */
@@ -37,12 +52,16 @@ export function newSpill(folder: string | undefined, memoryBytes: number): Spill
   let length = 0;
   /** Room behind the last piece, if that is a gathered one. */
   let room = 0;
+  let writing: Promise<void> | undefined;
+  let failure: unknown;
 
+  const failed = (error: unknown): UserError =>
+    new UserError(`cannot spill to ${directory}: ${messageOf(error)}`, { cause: error });
   const guard = <T>(act: () => T): T => {
     try {
       return act();
     } catch (error) {
-      throw new UserError(`cannot spill to ${directory}: ${messageOf(error)}`, { cause: error });
+      throw failed(error);
     }
   };
   const open = (): number => {
@@ -51,7 +70,7 @@ export function newSpill(folder: string | undefined, memoryBytes: number): Spill
     unlinkSync(path);
     return opened;
   };
-  const flush = (): void => {
+  const writeNow = (): void => {
     guard(() => {
       file ??= open();
       for (const { bytes, at, release } of pieces) {
@@ -63,6 +82,35 @@ export function newSpill(folder: string | undefined, memoryBytes: number): Spill
     written = length;
     pieces = [];
     room = 0;
+  };
+  // Pieces stay where they are read until they are in the file.
+  const writeBehind = async (opened: number): Promise<void> => {
+    while (length - written >= BEHIND_BLOCK) {
+      const batch = pieces.slice();
+      room = 0;
+      let left = batch.map(({ bytes }) => bytes);
+      for (let at = written; left.length > 0; ) {
+        const { bytesWritten } = await writeVector(opened, left, at);
+        at += bytesWritten;
+        left = after(left, bytesWritten);
+      }
+      pieces = pieces.slice(batch.length);
+      for (const { bytes, release } of batch) {
+        written += bytes.length;
+        release?.();
+      }
+    }
+  };
+  const startWriting = (): void => {
+    file ??= guard(open);
+    if (failure !== undefined) return;
+    writing ??= writeBehind(file)
+      .catch((error) => {
+        failure = failed(error);
+      })
+      .finally(() => {
+        writing = undefined;
+      });
   };
   const gather = (bytes: Uint8Array): void => {
     const last = pieces.at(-1);
@@ -104,7 +152,16 @@ export function newSpill(folder: string | undefined, memoryBytes: number): Spill
       }
       length += bytes.length;
       // Once there is a file nothing is gained by holding much back.
-      if (length - written > (file === undefined ? memoryBytes : BLOCK)) flush();
+      if (length - written <= (file === undefined ? memoryBytes : behind ? BEHIND_BLOCK : BLOCK)) return;
+      if (behind) startWriting();
+      else writeNow();
+    },
+    caughtUp() {
+      if (failure !== undefined) return Promise.reject(failure);
+      if (writing === undefined || length - written <= BEHIND_BYTES) return undefined;
+      return writing.then(() => {
+        if (failure !== undefined) throw failure;
+      });
     },
     read(position, target) {
       let filled = 0;
@@ -127,10 +184,22 @@ export function newSpill(folder: string | undefined, memoryBytes: number): Spill
       return filled;
     },
     close() {
-      if (file !== undefined) closeSync(file);
+      const opened = file;
+      if (writing !== undefined) void writing.then(() => closeSync(opened!));
+      else if (opened !== undefined) closeSync(opened);
       file = undefined;
       pieces = [];
       length = written = room = 0;
     },
   };
+}
+
+/** What is left to write of the pieces after so many bytes. */
+function after(pieces: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  let done = bytes;
+  let first = 0;
+  while (first < pieces.length && done >= pieces[first]!.length) done -= pieces[first++]!.length;
+  const left = pieces.slice(first);
+  if (done > 0) left[0] = left[0]!.subarray(done);
+  return left;
 }

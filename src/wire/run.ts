@@ -22,7 +22,8 @@ export const PIECE_BYTES = RUN_BYTES + 64 * 1024;
 // A run takes the smallest that holds it and fills at least a quarter of it, so that one that is never released holds
 // little more than its lines.
 const PIECES = [16 * 1024, 64 * 1024, PIECE_BYTES].map((size) => ({ size, spare: [] as Buffer[] }));
-const SPARE_PIECES = 4;
+// As many as dedupe writes at a time, and a few more.
+const SPARE_PIECES = 12;
 
 /** A run of a copy of whole NDJSON lines. */
 export function runOfCopy(table: TableLine, lines: Uint8Array, count: number): Run {
