@@ -60,6 +60,29 @@ export async function written(chunks: AsyncIterable<Chunk>): Promise<WireText> {
   return wireText(text);
 }
 
+/** Three groups that share transactions, of tables in every mode that may. */
+export function batchWire(): Promise<WireText> {
+  const shape = 'k int, o int, v text, void boolean';
+  const known = { key: ['k'] } as const;
+  const appended = table('appended', shape, { merge: 'append' });
+  const plain = table('plain', shape, { ...known, merge: 'upsert' });
+  const flagged = { ...known, delete_flag: 'void' } as const;
+  const ordered = table('ordered', shape, { ...flagged, merge: 'upsert', order: ['o'] });
+  const facts = table('facts', shape, { ...flagged, merge: 'delete-insert' });
+  const row = (k: number, o: number, v: string, isVoid = false) => ({ k, o, v, void: isVoid });
+  const all = (...given: readonly ReturnType<typeof row>[]) =>
+    [appended, plain, ordered, facts].map((line) => rows(line, ...given));
+  return written(
+    stream(
+      groups(
+        all(row(1, 5, 'a'), row(2, 5, 'b'), row(3, 5, 'c')),
+        all(row(1, 6, 'A'), row(2, 4, 'late'), row(3, 6, 'gone', true)),
+        all(row(3, 7, 'C'), row(4, 1, 'd')),
+      ),
+    ),
+  );
+}
+
 export function wireText(text: string): WireText {
   const bytes = Buffer.from(text);
   const lines = [0];
