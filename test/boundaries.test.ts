@@ -5,6 +5,8 @@
  */
 
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { describe, test } from 'node:test';
 import type { LoadOptions } from '../src/commands/load.ts';
 import { FEEDS } from '../src/demo/deliver.ts';
@@ -20,6 +22,7 @@ import {
   someOf,
   wholeGroups,
 } from './support/breaking.ts';
+import { brigade, chain, within } from './support/chain.ts';
 import { command } from './support/cli.ts';
 import { interceptCalls } from './support/duckdb-calls.mjs';
 import { type Fate, type FaultProxy, startFaultProxy } from './support/fault-proxy.ts';
@@ -248,4 +251,16 @@ ofEachFeed('a load into DuckDB that is killed', duckdbTarget, false, async (give
     await resumes(target, wire, clean, `killed ${when} statement ${n}: ${sql.slice(0, 200)}`);
   }
   return statements * 3 + kills.length;
+});
+
+test('a DuckDB file that a full disk keeps from being made is not there, and the next load makes it', async () => {
+  const target = await duckdbTarget();
+  const { bytes } = await driftWire();
+  for (const blocks of [0, 3, 7, 12, 20]) {
+    const { code, stderr } = await chain([within(blocks, brigade('load', target.url))], { stdin: bytes });
+    assert.equal(code, 1);
+    assert.match(stderr, /wh\.duckdb: Could not write file/);
+    assert.deepEqual(readdirSync(dirname(target.url)), []);
+  }
+  await loadInto(target, chunksOf(bytes));
 });

@@ -75,11 +75,16 @@ const sample =
       wire,
       options: {},
       ways: [...LOADS, 'dedupe | load', 'run', 'to-sql | psql'],
-      // Of runs that replace all, a listing has the newest.
-      steps: (groups, after) =>
-        feed === 'exports' && groups === 0
-          ? { words: stepsOf(feed, ['first'], after), until: 1 }
-          : { words: stepsOf(feed, ['first', 'second'], [...listing, ...after]), until: groupsOf(wire) },
+      // Of runs that replace all, a listing has the newest. One of Zenoti's that begins later hears of more scripts, and so
+      // does our table of them.
+      steps: (groups, cursor) => {
+        const first = feed === 'exports' && groups === 0;
+        const after = feed === 'zenoti' ? [] : cursor;
+        return {
+          words: stepsOf(feed, first ? ['first'] : ['first', 'second'], [...listing, ...after]),
+          until: first ? 1 : groupsOf(wire),
+        };
+      },
     };
   };
 

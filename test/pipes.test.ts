@@ -4,11 +4,11 @@
  */
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { FEEDS } from '../src/demo/deliver.ts';
-import { ALL, cleanRuns, type Deliver, inTurn, resumes, SEED, someOf } from './support/breaking.ts';
-import { command, shell } from './support/cli.ts';
+import { ALL, cleanRuns, type Deliver, emptied, inTurn, resumes, SEED, someOf } from './support/breaking.ts';
+import { brigade, type ChainOptions, chain, psql } from './support/chain.ts';
+import { shell } from './support/cli.ts';
 import { startFaultProxy } from './support/fault-proxy.ts';
 import { hasPsql, postgresTarget, runPsql, script, type TestTarget } from './support/merging.ts';
 import { random } from './support/random.ts';
@@ -29,9 +29,11 @@ describe('psql, at every message', { skip }, () => {
   for (const [turn, feed] of FEEDS.entries()) {
     test(`${feed} (${ALL ? 'KILL_ALL' : `KILL_SEED=${SEED}`})`, { timeout: HOUR_MS }, async (t) => {
       const wire = await smallWire(feed);
-      const clean = await cleanRuns(wire, postgresTarget, bySql);
+      const target = await postgresTarget();
+      const clean = await cleanRuns(wire, async () => emptied(target), bySql);
       const text = await scriptOf(wire.bytes);
-      const counting = await startFaultProxy((await postgresTarget()).url, () => 'pass');
+      await emptied(target);
+      const counting = await startFaultProxy(target.url, () => 'pass');
       assert.equal((await runPsql(counting.url, text)).code, 0);
       counting.close();
       // The last message is the good-bye.
@@ -44,12 +46,12 @@ describe('psql, at every message', { skip }, () => {
       const chosen = someOf(places, 2, random(SEED + turn));
       for (const { fate, n, message } of chosen) {
         const what = `${fate} message ${n}: ${message.toString('latin1').slice(0, 200)}`;
-        const broken = await postgresTarget();
-        const proxy = await startFaultProxy(broken.url, (at) => (at === n ? fate : 'pass'));
+        await emptied(target);
+        const proxy = await startFaultProxy(target.url, (at) => (at === n ? fate : 'pass'));
         const { code } = await runPsql(proxy.url, text);
         proxy.close();
         assert.notEqual(code, 0, what);
-        await resumes(broken, wire, clean, what, bySql);
+        await resumes(target, wire, clean, what, bySql);
       }
       t.diagnostic(`${feed}: ${chosen.length} breaks`);
     });
@@ -64,12 +66,14 @@ describe('one of the pipe is killed', { skip }, () => {
     const wire = await smallWire('stitch');
     const clean = await cleanRuns(wire, postgresTarget, bySql);
     const startedMs = Date.now();
-    await pipe(await postgresTarget(), wire.bytes, () => {});
+    const pipe = (target: TestTarget, started: ChainOptions['started'] = () => {}) =>
+      chain([brigade('to-sql', '--dialect', 'postgres'), psql(target.url)], { stdin: wire.bytes, started });
+    await pipe(await postgresTarget());
     const cleanMs = Date.now() - startedMs;
     for (let round = 0; round < ROUNDS; round++) {
       const broken = await postgresTarget();
       const [who, atMs] = [round % 2 === 0 ? 'psql' : 'to-sql', r.int(0, cleanMs)] as const;
-      await pipe(broken, wire.bytes, (kill) => setTimeout(() => kill(who), atMs).unref());
+      await pipe(broken, (processes) => setTimeout(() => processes.get(who)!.kill('SIGKILL'), atMs).unref());
       await resumes(broken, wire, clean, `${who} killed after ${atMs} ms`, bySql);
     }
   });
@@ -105,21 +109,3 @@ describe('one of the pipe is killed', { skip }, () => {
     assert.match(stderr, /the script was cut off/);
   });
 });
-
-type Kill = (who: 'to-sql' | 'psql') => void;
-
-/** `to-sql --dialect postgres | psql`; ends when both have. */
-async function pipe(target: TestTarget, wire: Uint8Array, started: (kill: Kill) => void): Promise<void> {
-  const psql = spawn('psql', ['-X', '-q', target.url], { stdio: ['pipe', 'ignore', 'ignore'] });
-  const ended = new Promise((resolve) => psql.on('close', resolve));
-  psql.stdin.on('error', () => {});
-  await command('to-sql', ['--dialect', 'postgres'], {
-    stdin: wire,
-    started: (toSql) => {
-      toSql.stdout!.on('data', (piece) => psql.stdin.write(piece));
-      toSql.on('close', () => psql.stdin.end());
-      started((who) => (who === 'psql' ? psql : toSql).kill('SIGKILL'));
-    },
-  });
-  await ended;
-}

@@ -1,5 +1,7 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, linkSync, mkdirSync, rmdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkMembers } from '../dialects/copy-text.ts';
 import { duckdb } from '../dialects/duckdb.ts';
@@ -32,9 +34,40 @@ const spillOf = (path: string) => `${path}.brigade-spill`;
 // What our own statements can get wrong; anything else is about data, disk or the user.
 const BUG = /^(Parser|Binder|Catalog|INTERNAL|Syntax) Error/i;
 
+/**
+ * Makes an empty database elsewhere and gives it its name when it is whole, since half a file (a full disk, a kill) could
+ * never be opened again. Where links are not to be had DuckDB makes it in its place.
+ */
+async function createDuckDBFile(path: string): Promise<void> {
+  if (path === ':memory:' || existsSync(path)) return;
+  const folder = spillOf(path);
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    // Of a folder that is not there, or not ours, opening tells.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return;
+  }
+  const draft = join(folder, randomUUID());
+  try {
+    (await openDuckDB(draft)).close();
+    // Never over a file that another process has made meanwhile.
+    linkSync(draft, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall !== 'link') throw error;
+  } finally {
+    rmSync(draft, { force: true });
+    try {
+      rmdirSync(folder);
+    } catch {
+      // Another process has something in it, or has removed it.
+    }
+  }
+}
+
 /** Opens a DuckDB file, creating it where it is missing. Throws `TemporaryError` while another process has it. */
 async function openDuckDBFile(path: string, readOnly = false): Promise<DuckDB> {
   try {
+    if (!readOnly) await createDuckDBFile(path);
     const database = await openDuckDB(path, {
       threads: availableParallelism(),
       readOnly,

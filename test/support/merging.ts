@@ -13,7 +13,7 @@ import { UserError } from '../../src/errors.ts';
 import { quietContext } from '../../src/stage.ts';
 import { runOfBytes, runOfRows } from '../../src/wire/run.ts';
 import type { Chunk, Column, Row, TableLine, TypeName } from '../../src/wire/types.ts';
-import { shell } from './cli.ts';
+import { program } from './cli.ts';
 import { mariadbQuery, mariadbServer, runMariadb } from './mariadb.ts';
 import { postgresServer, query } from './postgres.ts';
 import { scratch } from './scratch.ts';
@@ -206,7 +206,7 @@ export const hasPsql = spawnSync('psql', ['--version']).status === 0;
 
 /** Runs a script, or the beginning of one. */
 export async function runPsql(url: string, text: string): Promise<{ code: number; stderr: string }> {
-  const { code, stdout, stderr } = await shell('psql -X "$TARGET"', { stdin: text, env: { TARGET: url } });
+  const { code, stdout, stderr } = await program('psql', ['-X', url], { stdin: text });
   return { code, stderr: stderr + stdout };
 }
 
