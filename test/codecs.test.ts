@@ -66,6 +66,19 @@ test('several members, streams or frames one after the other are one content', a
   }
 });
 
+test('what a piece of a gzip holds leaves before the next piece is asked for', async () => {
+  const member = gzipSync(text);
+  let taken = 0;
+  async function* slowly() {
+    for (let given = 0; given < 3; given++) {
+      assert.equal(taken, given * text.length);
+      yield member;
+    }
+  }
+  for await (const piece of codecs.gzip.decompress(slowly(), 'x')) taken += piece.length;
+  assert.equal(taken, 3 * text.length);
+});
+
 test('zstd frames to be skipped are skipped, first, last and in between', async () => {
   const frame = fixture('runs.zst');
   const packed = Buffer.concat([skipped, frame, skipped, skipped, frame, skipped]);

@@ -35,22 +35,32 @@ export const decompressGzip: Codec['decompress'] = async function* (bytes, name)
   const check = (): void => {
     if (failure !== undefined) throw explain(failure, name, Math.max(gunzip.bytesWritten, fed), begun);
   };
+  const feed = async (step: Uint8Array): Promise<void> => {
+    // From then on a wrong header is that of a later member.
+    if (fed === 0 && step.length > 1) begun = isGzip(step);
+    // Zlib takes zero bytes behind a member for padding and stops there.
+    if (ended) checkPadding(step, fed, name);
+    else await settled((done) => gunzip.write(step, done));
+    check();
+    fed += step.length;
+    if (ended && gunzip.bytesWritten > fed - step.length) {
+      checkPadding(step.subarray(gunzip.bytesWritten - (fed - step.length)), gunzip.bytesWritten, name);
+    }
+  };
+  let feeding: Promise<void> | undefined;
   try {
     for await (const piece of bytes) {
       for (let at = 0; at < piece.length; at += STEP_BYTES) {
-        const step = piece.subarray(at, at + STEP_BYTES);
-        // From then on a wrong header is that of a later member.
-        if (fed === 0 && step.length > 1) begun = isGzip(step);
-        // Zlib takes zero bytes behind a member for padding and stops there.
-        if (ended) checkPadding(step, fed, name);
-        else await settled((done) => gunzip.write(step, done));
-        check();
-        fed += step.length;
-        yield* output.splice(0);
-        if (ended && gunzip.bytesWritten > fed - step.length) {
-          checkPadding(step.subarray(gunzip.bytesWritten - (fed - step.length)), gunzip.bytesWritten, name);
-        }
+        await feeding;
+        const inflated = output.splice(0);
+        // Goes on in the thread pool while what came of the step before is looked at.
+        feeding = feed(piece.subarray(at, at + STEP_BYTES));
+        feeding.catch(() => {});
+        yield* inflated;
       }
+      // Nothing is held back while the next piece is waited for.
+      await feeding;
+      yield* output.splice(0);
     }
     if (!ended) await settled(() => gunzip.end());
     check();
