@@ -33,19 +33,24 @@ export function checkMembers(fill: Fill, run: Run): void {
   kernelFor(fill.columns).look(run.ndjson(), (problem) => refuse(fill, problem));
 }
 
-// Each has its memory, so that only the last ones used are kept.
+// Each has its memory, so that only the last ones used are kept, the last one first.
 const KERNELS = 32;
-const kernels = new Map<string, CopyKernel>();
+const kernels: { readonly columns: readonly StageColumn[]; readonly kernel: CopyKernel }[] = [];
 
 function kernelFor(columns: readonly StageColumn[]): CopyKernel {
-  const id = JSON.stringify(columns.map(({ name, type }) => [name, type]));
-  let kernel = kernels.get(id);
-  if (kernel === undefined) kernel = createCopyKernel(columns.map(copyColumn));
-  else kernels.delete(id);
-  kernels.set(id, kernel);
-  if (kernels.size > KERNELS) kernels.delete(kernels.keys().next().value!);
-  return kernel;
+  const at = kernels.findIndex((known) => isSame(known.columns, columns));
+  const found = at < 0 ? { columns, kernel: createCopyKernel(columns.map(copyColumn)) } : kernels[at]!;
+  if (at !== 0) {
+    if (at > 0) kernels.splice(at, 1);
+    kernels.unshift(found);
+    kernels.length = Math.min(kernels.length, KERNELS);
+  }
+  return found.kernel;
 }
+
+const isSame = (some: readonly StageColumn[], others: readonly StageColumn[]): boolean =>
+  some.length === others.length &&
+  some.every(({ name, type }, i) => name === others[i]!.name && type === others[i]!.type);
 
 function refuse(fill: Fill, { kind, row, column, found }: CopyProblem): never {
   const place = `table ${fill.table} row ${fill.firstRow + row + 1}`;
