@@ -108,7 +108,7 @@ const versionOf = (name: string) =>
 const runs = Number(values.runs);
 execFileSync('bash', [
   '-c',
-  `mkdir -p ${bin} && for f in ${root}bin/*.js; do ln -sf $f ${bin}$(basename $f .js); done`,
+  `mkdir -p ${bin} && for f in ${root}bin/*.cjs; do ln -sf $f ${bin}$(basename $f .cjs); done`,
 ]);
 const packages = [
   '@duckdb/node-api',

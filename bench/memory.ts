@@ -61,7 +61,7 @@ const jobs: readonly { readonly name: string; command(times: number): Promise<st
 
 execFileSync('bash', [
   '-c',
-  `mkdir -p ${bin} && for f in ${root}bin/*.js; do ln -sf $f ${bin}/$(basename $f .js); done`,
+  `mkdir -p ${bin} && for f in ${root}bin/*.cjs; do ln -sf $f ${bin}/$(basename $f .cjs); done`,
 ]);
 const lines = [
   '# Memory',

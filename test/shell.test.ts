@@ -197,7 +197,11 @@ describe('every command', () => {
 test('what is wrong in the toolkit itself says so, with its stack and status 70', async () => {
   const broken = `import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
-fs.readFileSync = () => { throw new TypeError('this cannot be'); };
+const { readFileSync } = fs;
+fs.readFileSync = (path, ...options) => {
+  if (String(path).endsWith('package.json')) throw new TypeError('this cannot be');
+  return readFileSync(path, ...options);
+};
 syncBuiltinESMExports();`;
   const path = join(scratch('broken'), 'preload.mjs');
   writeFileSync(path, broken);

@@ -2,14 +2,13 @@
 
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 export const FEEDS = ['zenoti', 'contentsquare', 'stitch', 'exports'] as const;
 export type FeedName = (typeof FEEDS)[number];
 export type Delivery = 'first' | 'second';
 
 /** The folder of the sample drops: beside `src` in a checkout, beside `dist` in the package. */
-export const DROPS = fileURLToPath(new URL('../../fixtures/drops', import.meta.url));
+export const DROPS = join(import.meta.dirname, '../../fixtures/drops');
 
 /** The paths of the files below a folder, with `/` between parts, sorted. */
 export function filesBelow(folder: string): string[] {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 // What this file needs of the global of that name, whose types come with browsers' only.
 declare namespace WebAssembly {
@@ -46,9 +47,9 @@ const modules = new Map<string, WebAssembly.Module>();
 export function loadKernel<Functions>(name: string, options: KernelOptions): Kernel<Functions> {
   let module = modules.get(name);
   if (module === undefined) {
-    // The same path from src/kernels (under tsx) and from dist/kernels (as shipped).
+    // The same path from src/kernels (under tsx), dist/kernels (the library) and dist/cli (the executables).
     module = new WebAssembly.Module(
-      readFileSync(new URL(`../../dist/kernels/${name}.wasm`, import.meta.url)),
+      readFileSync(join(import.meta.dirname, `../../dist/kernels/${name}.wasm`)),
     );
     modules.set(name, module);
   }

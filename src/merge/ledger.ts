@@ -1,6 +1,7 @@
 /** Our own tables in the target: what has been applied, and what must be known about it later. */
 
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { DdlLine } from '../wire/types.ts';
 import { now, ONE_ROW, primaryKey } from './forms.ts';
@@ -8,7 +9,7 @@ import { type Naming, qualified } from './names.ts';
 import type { OwnTables } from './statement.ts';
 import { ORDER_TEXTS } from './tombstone.ts';
 
-const packageFile = new URL('../../package.json', import.meta.url);
+const packageFile = join(import.meta.dirname, '../../package.json');
 /** What the ledger says of who wrote it. */
 export const { version: TOOL_VERSION } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string };
 

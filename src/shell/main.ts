@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { isatty } from 'node:tty';
+import { join } from 'node:path';
 import { commands } from '../commands/index.ts';
 import { messageOf, UsageError, UserError } from '../errors.ts';
 import { writeWire } from '../wire/write.ts';
 import { parseWords } from './args.ts';
 import { commandHelp, overview } from './help.ts';
 import { blamedCommand, findCommand, type Outcome, type PipelineContext, startPipeline } from './pipeline.ts';
-import { openOutput, ReaderLeft, standardInput } from './stdio.ts';
+import { isTerminal, openOutput, ReaderLeft, standardInput } from './stdio.ts';
 
 const EXIT_BUG = 70;
 
@@ -15,7 +15,7 @@ export async function main(words: readonly string[]): Promise<void> {
   silenceSdkWarning();
   const abort = new AbortController();
   const signals = dieBySignal(abort);
-  const terminal = progressLine();
+  const terminal = progressLine(await isTerminal(2));
   try {
     await execute(words, {
       signal: abort.signal,
@@ -23,7 +23,7 @@ export async function main(words: readonly string[]): Promise<void> {
       warnAs: (name, message) => terminal.say(`${name}: ${message}`),
       progress: terminal.show,
       stdin: () => standardInput(abort.signal),
-      stdinIsTerminal: isatty(0),
+      stdinIsTerminal: () => isTerminal(0),
       registry: commands,
       env: process.env,
     });
@@ -37,7 +37,7 @@ export async function main(words: readonly string[]): Promise<void> {
 
 async function execute(words: readonly string[], context: PipelineContext): Promise<void> {
   const [name, ...rest] = words;
-  const say = (text: string) => openOutput(context.signal).write(Buffer.from(text));
+  const say = async (text: string) => (await openOutput(context.signal)).write(Buffer.from(text));
   if (name === undefined) throw new UsageError('expected a command, found none (brigade --help lists them)');
   if (name === '--version' || name === '-V') return say(`${version()}\n`);
   if (name === '--help' || name === '-h' || (name === 'help' && rest.length === 0)) {
@@ -58,7 +58,7 @@ async function finish(outcome: Outcome, signal: AbortSignal): Promise<void> {
     outcome.kind === 'wire'
       ? writeWire(outcome.chunks, { bare: outcome.bare, release: true })
       : outcome.bytes;
-  const output = openOutput(signal);
+  const output = await openOutput(signal);
   try {
     for await (const piece of bytes) await output.write(piece);
   } catch (error) {
@@ -91,7 +91,7 @@ function isUserFacing(error: unknown): boolean {
 }
 
 function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const text = readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }
 
@@ -127,8 +127,7 @@ function dieBySignal(abort: AbortController): { end(): void } {
 }
 
 // One line that is drawn again and again on a terminal; on anything else, messages only.
-function progressLine() {
-  const live = isatty(2);
+function progressLine(live: boolean) {
   let shown = false;
   const clear = () => {
     if (shown) process.stderr.write('\r\u001b[K');

@@ -25,7 +25,7 @@ export type Outcome =
 /** The context of a pipeline whose first command may read standard input. */
 export interface PipelineContext extends Context {
   /** Whether standard input is a terminal: then a command that would read it shows its usage instead. */
-  readonly stdinIsTerminal: boolean;
+  stdinIsTerminal(): Promise<boolean>;
   /** `warn` in the name of one command of the pipeline. */
   warnAs(command: string, message: string): void;
   /** The commands that `run` may put together. */
@@ -146,7 +146,7 @@ async function openInput(step: Step, context: PipelineContext): Promise<Input> {
   if (files.length > 0) return { chunks: await decoded(step, files, context), context, bare: false };
   if (command.reads !== 'files' && args.length > (command.ownArgs ?? 0))
     return { chunks: nothing(), context, bare: false };
-  if (context.stdinIsTerminal) {
+  if (await context.stdinIsTerminal()) {
     throw new UsageError(
       `expected input from a pipe or file, found a terminal (brigade ${command.name} --help tells how)`,
     );

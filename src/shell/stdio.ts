@@ -1,5 +1,4 @@
 import { fstatSync, read, write, writeSync } from 'node:fs';
-import { isatty } from 'node:tty';
 import { codeOf } from '../errors.ts';
 
 // What a pipe holds.
@@ -33,9 +32,9 @@ export interface Output {
   flush(): Promise<void>;
 }
 
-export function openOutput(signal: AbortSignal): Output {
+export async function openOutput(signal: AbortSignal): Promise<Output> {
   // A file or /dev/null takes everything at once; going round by the thread pool would cost more than the write.
-  if (neverWaits(1)) {
+  if (await neverWaits(1)) {
     return {
       async write(bytes) {
         signal.throwIfAborted();
@@ -69,9 +68,14 @@ async function writeAll(bytes: Uint8Array, signal: AbortSignal): Promise<void> {
   }
 }
 
-function neverWaits(descriptor: number): boolean {
+async function neverWaits(descriptor: number): Promise<boolean> {
   const kind = fstatSync(descriptor);
-  return kind.isFile() || (kind.isCharacterDevice() && !isatty(descriptor));
+  return kind.isFile() || (kind.isCharacterDevice() && !(await isTerminal(descriptor)));
+}
+
+/** Whether a descriptor is a terminal. Only where it can be one is Node's `tty` loaded, with streams and sockets. */
+export async function isTerminal(descriptor: number): Promise<boolean> {
+  return fstatSync(descriptor).isCharacterDevice() && (await import('node:tty')).isatty(descriptor);
 }
 
 type Done = (error: NodeJS.ErrnoException | null, bytes: number) => void;

@@ -7,11 +7,11 @@ import {
   type Dirent,
   fstatSync,
   open,
+  promises,
   read,
   readdirSync,
   statSync,
 } from 'node:fs';
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
@@ -20,6 +20,8 @@ import { compareText } from '../wire/order.ts';
 import type { Entry, ListOptions, ReadOptions, Store } from './store.ts';
 
 const PIECE_BYTES = 512 * 1024;
+// The most that is read at a time: little at first, so that the first rows leave soon, then twice as much each time.
+let mostBytes = 8 * 1024;
 // What is taken for a small file, or one whose size says nothing.
 const LEAST_BYTES = 4 * 1024;
 // Pieces that a file was read into and that the next one may be read into.
@@ -77,22 +79,22 @@ export function openFileStore({ signal }: { readonly signal?: AbortSignal } = {}
     async write(uri, body) {
       const path = filePath(uri);
       try {
-        await mkdir(dirname(path), { recursive: true });
+        await promises.mkdir(dirname(path), { recursive: true });
         // Nobody reads half of it.
-        await writeFile(`${path}.part`, body);
-        await rename(`${path}.part`, path);
+        await promises.writeFile(`${path}.part`, body);
+        await promises.rename(`${path}.part`, path);
       } catch (error) {
         throw new UserError(`${uri}: expected a file to write, found: ${messageOf(error)}`, { cause: error });
       }
     },
-    remove: async (uri) => rm(filePath(uri), { force: true }).catch((error) => fail(uri, error)),
+    remove: async (uri) => promises.rm(filePath(uri), { force: true }).catch((error) => fail(uri, error)),
     localPath: filePath,
   };
 }
 
 async function existingFolder(root: string): Promise<string> {
   const path = filePath(root);
-  const found = await stat(path).catch((error) => fail(root, error, 'no such folder'));
+  const found = await promises.stat(path).catch((error) => fail(root, error, 'no such folder'));
   if (!found.isDirectory()) throw new UserError(`${root}: expected a folder, found a file`);
   return path;
 }
@@ -141,7 +143,7 @@ async function names(base: string, folder: string): Promise<string[]> {
     if (name.includes(REPLACEMENT)) checkNames(path);
     let kind: { isFile(): boolean; isDirectory(): boolean } = entry;
     if (entry.isSymbolicLink())
-      kind = await stat(join(path, name)).catch((error) => fail(join(path, name), error));
+      kind = await promises.stat(join(path, name)).catch((error) => fail(join(path, name), error));
     if (kind.isDirectory()) found.push(`${name}/`);
     else if (kind.isFile()) found.push(name);
   }
@@ -192,7 +194,8 @@ function etagOf(found: BigIntStats): string {
   return `${found.size.toString(36)}-${found.mtimeNs.toString(36)}`;
 }
 
-// By descriptor: a FileHandle costs several times as much, which many small files would pay.
+// By descriptor: a FileHandle costs several times as much, which many small files would pay, and `promises`, which Node
+// loads when it is first asked for, costs 2 ms.
 const openFile = promisify(open);
 const readPiece = promisify(read);
 
@@ -216,7 +219,8 @@ async function* readFile(uri: string, options: ReadOptions, signal?: AbortSignal
     const last = Math.min(end, isSized ? Number(found.size) : Number.POSITIVE_INFINITY);
     const pieceBytes = Math.min(PIECE_BYTES, Math.max(LEAST_BYTES, Number(found.size)));
     const fill = async (at: number): Promise<{ piece: Buffer; bytesRead: number }> => {
-      const length = Math.max(0, Math.min(pieceBytes, last - at));
+      const length = Math.max(0, Math.min(pieceBytes, mostBytes, last - at));
+      mostBytes = Math.min(PIECE_BYTES, 2 * mostBytes);
       const piece = fleeting ? takeTurns() : Buffer.allocUnsafeSlow(length);
       const { bytesRead } = await readPiece(file, piece, 0, length, at).catch((error) => fail(uri, error));
       return { piece, bytesRead };

@@ -34,7 +34,7 @@ export function command(
   args: readonly string[] = [],
   options: RunOptions = {},
 ): Promise<Outcome> {
-  return program(process.execPath, [join(BIN, `${name}.js`), ...args], options);
+  return program(process.execPath, [join(BIN, `${name}.cjs`), ...args], options);
 }
 
 /** Runs a line of shell in which the package's executables are on the PATH and any failure fails the line. */
@@ -44,7 +44,7 @@ export function shell(line: string, options: RunOptions = {}): Promise<Outcome> 
 
 let path: string | undefined;
 
-// The names without `.js`, as npm makes them when it installs the package; and `query`, to look into targets.
+// The names without `.cjs`, as npm makes them when it installs the package; and `query`, to look into targets.
 function commandPath(): string {
   if (path !== undefined) return path;
   path = join(scratch('bin'), 'bin');
@@ -52,7 +52,7 @@ function commandPath(): string {
   for (const name of COMMANDS) {
     writeFileSync(
       join(path, name),
-      `#!/bin/sh\nexec "${process.execPath}" "${join(BIN, `${name}.js`)}" "$@"\n`,
+      `#!/bin/sh\nexec "${process.execPath}" "${join(BIN, `${name}.cjs`)}" "$@"\n`,
     );
     chmodSync(join(path, name), 0o755);
   }

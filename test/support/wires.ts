@@ -196,7 +196,7 @@ async function say(
   const steps = await Promise.all(words.map((each) => readStep(each, commands)));
   const context: PipelineContext = {
     ...quietContext(),
-    stdinIsTerminal: false,
+    stdinIsTerminal: async () => false,
     warnAs: () => {},
     registry: commands,
   };
