@@ -15,7 +15,7 @@ export interface Link {
 export const brigade = (name: string, ...args: readonly string[]): Link => ({
   name,
   file: process.execPath,
-  args: [join(BIN, 'brigade.js'), name, ...args],
+  args: [join(BIN, 'brigade.cjs'), name, ...args],
 });
 
 export const psql = (url: string): Link => ({ name: 'psql', file: 'psql', args: ['-X', '-q', url] });
