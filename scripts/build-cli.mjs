@@ -1,7 +1,6 @@
 // Bundles the executables into dist/cli/<part>.cjs. Most of `decode FILE | head -1` is starting, where each module costs
 // and so does what is read and never run: docs/performance.md has the numbers. So a module that is imported lazily in src
 // becomes part of a file of its kind, and the files are CommonJS, since Node's loader of ES modules alone takes 5 ms.
-import { rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
 const root = new URL('..', import.meta.url).pathname;
@@ -79,7 +78,6 @@ for (const [module, part] of partOf)
   for (const { path, kind } of importsOf(module))
     if (isAsked(path, kind, part)) asked[partOf.get(path)].add(path);
 
-rmSync(`${root}dist/cli`, { recursive: true, force: true });
 for (const part of Object.keys(PARTS)) {
   await build({
     ...common,
