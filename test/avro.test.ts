@@ -374,7 +374,7 @@ test('logical types become dates, times, instants, decimals, UUIDs and durations
         at3: '1969-12-31T23:59:59.999Z',
         at6: '2023-11-14T22:13:20.123456Z',
         at9: '2262-04-11T23:47:16.854775807Z',
-        local: '+010000-01-01T00:00:00.000000',
+        local: '10000-01-01T00:00:00.000000',
         decimal: '-1.10',
         fixed: undefined,
         uuid: '00112233-4455-6677-8899-aabbccddeeff',
@@ -467,7 +467,8 @@ test('dates and timestamps of many thousand years agree with JavaScript', async 
             blocks: [{ count: rows.length, data: Buffer.concat(rows.map((row) => type.toBuffer(row))) }],
           }),
         ]);
-        const iso = dates.map((date) => date.toISOString());
+        // Databases read years of five and more digits without a sign.
+        const iso = dates.map((date) => date.toISOString().replace(/^\+0*/, ''));
         assert.deepEqual(
           rowsOf(decoded),
           iso.map((at) => ({ day: at.slice(0, at.indexOf('T')), at })),

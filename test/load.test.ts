@@ -347,6 +347,13 @@ for (const name of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
       ['float', '1e-60', /column v: expected float, found "1e-60"$/],
       ['bytes', 'AA=', /column v: expected bytes in base64, found "AA="$/],
       ['date', '2023-02-29', /column v: expected date, found "2023-02-29"$/],
+      ['date', '0000-12-31', /column v: expected date, found "0000-12-31"$/],
+      ['date', '-000043-03-15', /column v: expected date, found "-000043-03-15"$/],
+      [
+        'timestamptz',
+        '0000-01-01T00:00:00Z',
+        /column v: expected timestamptz, found "0000-01-01T00:00:00Z"$/,
+      ],
       ['date', 'infinity', /column v: expected date, found "infinity"$/],
       ['time', 'allballs', /column v: expected time, found "allballs"$/],
       ['timestamp', '-infinity', /column v: expected timestamp, found "-infinity"$/],

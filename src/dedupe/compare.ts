@@ -36,7 +36,7 @@ export function isSameRow(a: Row, b: Row, line: TableLine): boolean {
 }
 
 /** The error of two rows of one key that nothing tells apart. */
-export function conflict(rule: TableRule, a: Row, b: Row): UserError {
+export function conflict(rule: TableRule, a: Row, b: Row, keep: 'last' | 'first'): UserError {
   const key = rule.key.map(({ name }) => `${name} ${JSON.stringify(a[name])}`).join(', ');
   const differing = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter(
     (name) => !isLineage(name) && JSON.stringify(a[name]) !== JSON.stringify(b[name]),
@@ -49,7 +49,7 @@ export function conflict(rule: TableRule, a: Row, b: Row): UserError {
   return mismatch(
     `table ${rule.table}`,
     `one row per key (${names}) or an order to choose by`,
-    `different rows of ${key}: ${shown}; is the key too narrow? (key and order stand in the catalog; --on-key-conflict last takes the last row)`,
+    `different rows of ${key}: ${shown}; is the key too narrow? (key and order stand in the catalog; --on-key-conflict last takes the ${keep} row)`,
   );
 }
 

@@ -147,7 +147,7 @@ export function newWinners(arena: Arena, log: RowLog, options: WinnersOptions): 
     const isVote = (words[(record + 8) >> 2]! & VOTE) !== 0;
     if (kernel.stopReason() === CONFLICT) {
       if (!isSameRow(challenger.value, incumbent.value, challenger.entry.line))
-        throw conflict(rule, challenger.value, incumbent.value);
+        throw conflict(rule, challenger.value, incumbent.value, options.keep);
       if (!keepsFirst) kernel.replace(winner, record);
       return;
     }

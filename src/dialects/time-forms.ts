@@ -4,7 +4,9 @@
  * second): what does not look like this is refused by all of them alike. Without backslashes other than `\d`, so that DuckDB reads them too.
  */
 
-const DAY = String.raw`\d{4,}-\d{1,2}-\d{1,2}`;
+// There is no year 0 before 1 in any of them.
+const YEAR = String.raw`(\d{3}[1-9]|\d{2}[1-9]\d|\d[1-9]\d{2}|[1-9]\d{3,})`;
+const DAY = `${YEAR}-${String.raw`\d{1,2}-\d{1,2}`}`;
 const CLOCK = String.raw`\d{1,2}:\d{2}(:[0-5]\d([.]\d{1,6}0*)?)?`;
 const MIDNIGHT = '00:00(:00([.]0*)?)?';
 const OFFSET = String.raw`[+-](0\d|1[0-5])(:?[0-5]\d)?`;

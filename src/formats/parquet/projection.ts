@@ -95,9 +95,14 @@ const exactNumber = (value: string) =>
 
 const asText = (value: string) => `(${value})::VARCHAR`;
 
-// A year before our era prints as `0044-03-15 (BC) 10:00:00`, which no `T` makes ISO; it stays as it is.
-const asTimestamp = (value: string) =>
-  `CASE WHEN contains((${value})::VARCHAR, '(') THEN (${value})::VARCHAR ELSE replace((${value})::VARCHAR, ' ', 'T') END`;
+// A year before our era prints as `0044-03-15 (BC) 10:00:00`: in ISO 8601 that is the year -43, and 1 BC the year 0.
+const asDate = (value: string) => {
+  const before = `(-year(${value}))::VARCHAR`;
+  const years = `CASE WHEN year(${value}) = 0 THEN '0000' ELSE '-' || lpad(${before}, greatest(6, length(${before}))::INTEGER, '0') END`;
+  return `CASE WHEN contains((${value})::VARCHAR, '(BC)') THEN ${years} || regexp_replace((${value})::VARCHAR, '^\\d+(-\\d+-\\d+) \\(BC\\)', '\\1') ELSE (${value})::VARCHAR END`;
+};
+
+const asTimestamp = (value: string) => `replace(${asDate(value)}, ' ', 'T')`;
 
 // The connection's time zone is UTC.
 const asInstant = (value: string) =>
@@ -123,7 +128,7 @@ const SCALARS: Readonly<Record<string, Scalar>> = {
   DOUBLE: { type: 'double', convert: (value) => asNumber(value) },
   VARCHAR: { type: 'text' },
   BLOB: { type: 'bytes', convert: (value) => `base64(${value})` },
-  DATE: { type: 'date', convert: asText },
+  DATE: { type: 'date', convert: asDate },
   TIME: { type: 'time', convert: asText },
   TIME_NS: { type: 'time', convert: asText },
   // A time of day has no zone on the wire; Parquet's are in UTC, where many writers set that flag by default.

@@ -3,9 +3,9 @@
 import { writeUnsigned, writePadded } from './_decimal-text';
 
 /** The day that `splitDays` was given. */
-export let year: i64 = 0;
-export let month: u32 = 0;
-export let day: u32 = 0;
+let year: i64 = 0;
+let month: u32 = 0;
+let day: u32 = 0;
 
 // @ts-ignore: decorator
 @inline export function floorDivide(a: i64, b: i64): i64 {
@@ -17,7 +17,7 @@ export let day: u32 = 0;
  * Days since 1970-01-01 as a day of the proleptic Gregorian calendar, with a year 0. The algorithm is Howard Hinnant's
  * `civil_from_days`.
  */
-export function splitDays(days: i64): void {
+function splitDays(days: i64): void {
   const z = days + 719468;
   const era = floorDivide(z, 146097);
   const dayOfEra = <u32>(z - era * 146097);
@@ -30,7 +30,7 @@ export function splitDays(days: i64): void {
 }
 
 /** `-MM-DD` of the day that was split. */
-export function writeMonthDay(o: u32): u32 {
+function writeMonthDay(o: u32): u32 {
   store<u8>(o, 45);
   o = writePadded(month, 2, o + 1);
   store<u8>(o, 45);
@@ -38,16 +38,15 @@ export function writeMonthDay(o: u32): u32 {
 }
 
 /**
- * Days since 1970-01-01; years outside 0000–9999 with a sign and at least six digits, as ISO 8601 and JavaScript have it.
+ * Days since 1970-01-01; years before 0000 with a sign and at least six digits, as ISO 8601 and JavaScript have it. Those
+ * after 9999 have as many digits as they need, and no sign, since that is what databases read.
  */
 export function writeDate(days: i64, o: u32): u32 {
   splitDays(days);
-  if (year >= 0 && year <= 9999) o = writePadded(<u32>year, 4, o);
-  else {
-    store<u8>(o++, year < 0 ? 45 : 43);
-    const size = <u64>(year < 0 ? -year : year);
-    o = size < 1000000 ? writePadded(<u32>size, 6, o) : writeUnsigned(size, o);
-  }
+  if (year < 0) {
+    store<u8>(o++, 45);
+    o = year > -1000000 ? writePadded(<u32>-year, 6, o) : writeUnsigned(<u64>-year, o);
+  } else o = year <= 9999 ? writePadded(<u32>year, 4, o) : writeUnsigned(<u64>year, o);
   return writeMonthDay(o);
 }
 

@@ -3,7 +3,7 @@
 
 import { writeDecimal } from './_decimal-bytes';
 import { writeDouble, writeFloat, writePadded, writeSigned, writeUnsigned } from './_decimal-text';
-import { floorDivide, splitDays, writeMonthDay, writeSeconds, year } from './_iso-time';
+import { floorDivide, writeDate, writeSeconds } from './_iso-time';
 import { writeBase64, writeUuid } from './_json-text';
 
 // What becomes of a column's values; src/kernels/parquet.ts has the same table.
@@ -45,23 +45,9 @@ function writeClock(nanos: i64, o: u32): u32 {
   return o;
 }
 
-let beforeChrist: bool = false;
-
-/** Days since 1970-01-01; a year before our era as databases write and read it, `0044-03-15 (BC)`. */
-function writeDay(days: i64, o: u32): u32 {
-  splitDays(days);
-  beforeChrist = year <= 0;
-  const said = beforeChrist ? 1 - year : year;
-  o = writeMonthDay(said <= 9999 ? writePadded(<u32>said, 4, o) : writeSigned(said, o));
-  if (!beforeChrist) return o;
-  store<u32>(o, 0x43422820); //  (BC
-  store<u8>(o + 4, 41);
-  return o + 5;
-}
-
 function writeMoment(days: i64, nanos: i64, o: u32): u32 {
-  o = writeDay(days, o);
-  store<u8>(o, beforeChrist ? 32 : 84);
+  o = writeDate(days, o);
+  store<u8>(o, 84);
   return writeClock(nanos, o + 1);
 }
 
@@ -126,7 +112,7 @@ export function writeValue(code: u32, p: u32, n: u32, a: u32, b: u32, scratch: u
     }
   } else if (code == DATE) {
     const days = load<i32>(p);
-    o = days == i32.MAX_VALUE || days == -i32.MAX_VALUE ? writeInfinity(days < 0, o) : writeDay(<i64>days, o);
+    o = days == i32.MAX_VALUE || days == -i32.MAX_VALUE ? writeInfinity(days < 0, o) : writeDate(<i64>days, o);
   } else if (code == TIME_32 || code == TIME_64) {
     const count = code == TIME_32 ? <i64>load<i32>(p) : load<i64>(p);
     if (count < 0 || count > <i64>a * 86400) return 0;
