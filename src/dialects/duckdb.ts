@@ -122,6 +122,7 @@ function cast(x: string, from: ColumnType | 'staged text', to: ColumnType, colum
   }
   // The wire's text of bytes: a cast would write those that are no ASCII as `\x00`.
   if (from === 'bytes' && to === 'text') return `to_base64(${x})`;
+  if (from === 'bytes' && to === 'json') return `to_json(to_base64(${x}))`;
   if (isInexact(from) && (to === 'double' || to === 'float')) {
     const said = `${column === undefined ? '' : `column ${column}: `}expected a number that a ${to} can hold, found the ${from} `;
     return `CASE WHEN CAST(CAST(${x} AS ${sql}) AS ${typeName(from === 'bigint' ? 'decimal(38,0)' : from)}) <> ${x} THEN error(${singleQuoted(said)} || ${x}) ELSE CAST(${x} AS ${sql}) END`;

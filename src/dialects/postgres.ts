@@ -50,7 +50,10 @@ function cast(x: string, from: ColumnType | 'staged text', to: ColumnType, colum
     return `CAST(${x} AS ${sql})`;
   }
   // A cast would write hexadecimal, and `encode` breaks lines.
-  if (from === 'bytes' && to === 'text') return `translate(encode(${x}, 'base64'), E'\\n', '')`;
+  const base64 = `translate(encode(${x}, 'base64'), E'\\n', '')`;
+  if (from === 'bytes' && to === 'text') return base64;
+  // Only text can be cast to JSON: https://www.postgresql.org/docs/current/functions-json.html
+  if (to === 'json' && from !== 'text') return `to_jsonb(${from === 'bytes' ? base64 : x})`;
   // There is a cast from boolean to integer only: https://www.postgresql.org/docs/current/datatype-boolean.html
   if (from === 'boolean' && isNumber(to)) return `CAST(CAST(${x} AS integer) AS ${sql})`;
   if ((from === 'bigint' || from.startsWith('decimal')) && (to === 'double' || to === 'float')) {
