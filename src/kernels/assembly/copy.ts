@@ -6,7 +6,7 @@ import { column, fieldStop, kind, writeField, writeNull } from './_copy-field';
 import { lineFeed, writeUsual } from './_copy-row';
 import { copyPlain } from './_copy-text';
 import { writeUnsigned } from './_decimal-text';
-import { beginRow, columns, entries, entryOf, rowNumber } from './_names';
+import { beginRow, columns, endOfGuess, entries, entryOf, rowNumber } from './_names';
 
 export { addEntry, configure } from './_names';
 
@@ -146,11 +146,16 @@ function members(i: u32): u32 {
   if (load<u8>(i) == 125) return i + 1;
   while (true) {
     const nameStart = i;
-    if (load<u8>(i) != 34) { unexpected(i); return 0; }
-    i = stringEnd(i + 1);
-    if (i == 0) return 0;
-    const entry = entryOf(nameStart, i, guess);
-    if (entry == 0) { fail(NEW_NAME, nameStart, i); return 0; }
+    let entry = guess;
+    i = endOfGuess(guess, i);
+    if (i == 0) {
+      i = nameStart;
+      if (load<u8>(i) != 34) { unexpected(i); return 0; }
+      i = stringEnd(i + 1);
+      if (i == 0) return 0;
+      entry = entryOf(nameStart, i);
+      if (entry == 0) { fail(NEW_NAME, nameStart, i); return 0; }
+    }
     guess = entry + 16;
     const c = load<u32>(entry, 8), state = columns + 16 * c, field = fields + 16 * c;
     if (load<u32>(state, 4) == rowNumber) { fail(DUPLICATE, nameStart, i); return 0; }

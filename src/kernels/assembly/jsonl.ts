@@ -5,7 +5,7 @@ import {
   AFTER, DEPTH, digits, DUPLICATE, fail, found, foundEnd, hasEscape, isWhole, literalEnd, magnitude, NOT_OBJECT,
   numberEnd, problem, skipSpace, stringEnd, unexpected, WRONG_TYPE,
 } from './_json';
-import { addNested, beginRow, columns, entries, entryOf, newObject, rowNumber, stack } from './_names';
+import { addNested, beginRow, columns, endOfGuess, entries, entryOf, newObject, rowNumber, stack } from './_names';
 import { BOOLEAN, isTyped } from './_typed';
 
 export { addEntry, configure } from './_names';
@@ -133,12 +133,18 @@ function row(i: u32): u32 {
   if (load<u8>(i) == 125) i++;
   else while (true) {
     const nameStart = i;
-    if (load<u8>(i) != 34) return unexpected(i);
-    i = stringEnd(i + 1);
-    if (i == 0) return problem;
+    let entry = guess;
+    // Most often it is the name after the last one.
+    i = endOfGuess(guess, i);
+    if (i == 0) {
+      i = nameStart;
+      if (load<u8>(i) != 34) return unexpected(i);
+      i = stringEnd(i + 1);
+      if (i == 0) return problem;
+      entry = entryOf(nameStart, i);
+      if (entry == 0) return fail(NEW_NAME, nameStart, i);
+    }
     members++;
-    const entry = entryOf(nameStart, i, guess);
-    if (entry == 0) return fail(NEW_NAME, nameStart, i);
     guess = entry + 16;
     column = load<u32>(entry, 8);
     const state = columns + 16 * column;
