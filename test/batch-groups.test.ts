@@ -14,6 +14,7 @@ import { UsageError } from '../src/errors.ts';
 import type { MergeOptions } from '../src/merge/options.ts';
 import type { Chunk } from '../src/wire/types.ts';
 import {
+  batchSizes,
   cut,
   groups,
   hasPsql,
@@ -144,22 +145,6 @@ const facts = table('facts', 'k int, void boolean', {
   delete_flag: 'void',
 });
 
-/** How many groups were in the transaction of each group, by its id. */
-async function sizes(
-  target: TestTarget,
-  given: AsyncIterable<Chunk>,
-  options: LoadOptions,
-): Promise<Record<string, number>> {
-  const found: Record<string, number> = {};
-  await loadInto(target, given, {
-    ...options,
-    onGroup: ({ name, batch = 1 }) => {
-      found[name.split(' ').slice(1).join(' ')] = batch;
-    },
-  });
-  return found;
-}
-
 describe('--batch-groups', () => {
   const plain = (...ids: readonly number[]) =>
     groups(...ids.map((k) => [upserted, rows(upserted, { k, v: `v${k}` })]));
@@ -184,7 +169,7 @@ describe('--batch-groups', () => {
     const list = groups(...Object.values(bodies));
     list.push({ group: '10', after: null, scope: 'POD2', chunks: one(1) });
     list.push({ group: '11', after: '10', scope: 'POD2', chunks: one(1) });
-    const found = await sizes(target, stream(list), { batchGroups: 'auto', maxDelete: 100 });
+    const found = await batchSizes(target, stream(list), { batchGroups: 'auto', maxDelete: 100 });
     assert.deepEqual(found, {
       'POD1 1': 2,
       'POD1 2': 2,
@@ -217,56 +202,6 @@ describe('--batch-groups', () => {
       assert.equal((await target.select('SELECT k FROM plain')).length, 7);
     });
 
-    const wide = table('wide', 'k int, v text', { merge: 'upsert', key: ['k'] });
-    // More than is staged at once: each brings a row of its own, and changes one that the first group brought.
-    const large = (count: number, change: (n: number) => Chunk[] = () => []) =>
-      groups(
-        ...Array.from({ length: count }, (_, i): Chunk[] => {
-          const v = String(i + 1).repeat(3 * 2 ** 20);
-          const own = [wide, rows(wide, { k: i + 1, v }, ...(i > 0 ? [{ k: 0, v: `${i}` }] : []))];
-          return [
-            ...own,
-            upserted,
-            rows(upserted, { k: 1, v: `${i}` }, { k: i + 2, v: 'x' }),
-            ...change(i + 1),
-          ];
-        }),
-      );
-
-    test(`rows of a batch reach the stages of ${name} in several pieces, and none is lost or out of turn`, async () => {
-      const target = await targets[name]();
-      const found = await sizes(target, stream(large(7)), { batchGroups: 'auto' });
-      assert.deepEqual(Object.values(found), Array(7).fill(7));
-      const wides = await target.select(
-        `SELECT k, length(v) AS n, substr(v, 1, 1) AS c FROM wide ORDER BY k`,
-      );
-      assert.deepEqual(wides, [
-        ['0', '1', '6'],
-        ...[1, 2, 3, 4, 5, 6, 7].map((k) => [String(k), String(3 * 2 ** 20), String(k)]),
-      ]);
-      const plains = await target.select('SELECT k, v FROM plain ORDER BY k');
-      assert.deepEqual(plains, [['1', '6'], ...[2, 3, 4, 5, 6, 7, 8].map((k) => [String(k), 'x'])]);
-      assert.deepEqual(
-        await target.select(
-          `SELECT inserted, updated FROM brigade_ledger WHERE table_name = '' ORDER BY group_id`,
-        ),
-        [['3', '0'], ['3', '1'], ...Array(5).fill(['2', '2'])],
-      );
-    });
-
-    test(`a row that ${name} refuses while a batch is staged fails its own group alone`, async () => {
-      const target = await targets[name]();
-      const bad = (n: number) => (n === 5 ? [wide, rows(wide, { k: 3_000_000_000, v: 'too large' })] : []);
-      await assert.rejects(
-        loadInto(target, stream(large(7, bad)), { batchGroups: 'auto' }),
-        /table wide row 3/,
-      );
-      const applied = `SELECT group_id FROM brigade_ledger WHERE table_name = '' ORDER BY group_id`;
-      assert.deepEqual((await target.select(applied)).flat(), ['1', '2', '3', '4']);
-      await loadInto(target, stream(large(7)), { batchGroups: 'auto' });
-      assert.deepEqual((await target.select(applied)).flat(), ['1', '2', '3', '4', '5', '6', '7']);
-    });
-
     test(`a group that fails in ${name} fails by itself: those before it are applied, and the error is its own`, async () => {
       const target = await targets[name]();
       const list = plain(1, 2, 3, 4);
@@ -291,7 +226,7 @@ describe('--batch-groups', () => {
       loadInto(target, later(), { batchGroups: 'auto' }),
       /cursor of POD1 is 1, stream starts after 2 \(group 3\); --allow-gap takes it all the same/,
     );
-    const found = await sizes(target, later(), { batchGroups: 'auto', allowGap: true });
+    const found = await batchSizes(target, later(), { batchGroups: 'auto', allowGap: true });
     assert.deepEqual(found, { 'POD1 3': 3, 'POD1 4': 3, 'POD1 5': 3 });
   });
 
@@ -300,7 +235,7 @@ describe('--batch-groups', () => {
     const list = plain(1, 2, 3, 4, 5);
     const large = Array.from({ length: 66 }, (_, k) => rows(upserted, { k, v: 'x'.repeat(2 ** 20) }));
     const given = list.map((each) => (each.group === '3' ? { ...each, chunks: [upserted, ...large] } : each));
-    const found = await sizes(target, stream(given), { batchGroups: 'auto' });
+    const found = await batchSizes(target, stream(given), { batchGroups: 'auto' });
     assert.deepEqual(Object.values(found), [2, 2, 1, 2, 2]);
     assert.deepEqual(await target.select('SELECT count(*) AS n FROM plain'), [['66']]);
   });
@@ -336,7 +271,7 @@ describe('--batch-groups', () => {
         return [facts, { $: 'file', uri, table: 'facts', format: 'csv', batch: String(20 - n) }];
       }),
     );
-    const found = await sizes(target, stream(list, 'exports'), { batchGroups: 'auto' });
+    const found = await batchSizes(target, stream(list, 'exports'), { batchGroups: 'auto' });
     assert.deepEqual(Object.values(found), [3, 3, 3]);
     assert.deepEqual(
       await target.select(

@@ -20,6 +20,8 @@ const HELD_BYTES = 64 * 2 ** 20;
 const BATCH_GROUPS = 1000;
 const BATCH_FILES = 4000;
 const FILE_BYTES = 2 ** 30;
+/** Of the wire, as it is read; a run keeps the whole of it. */
+const PIECE_BYTES = 128 * 1024;
 /** A batch that gathers slowly is applied after this time, so that what arrived is safe. */
 const BATCH_MS = 60_000;
 
@@ -183,10 +185,14 @@ export function createBatches(
   };
 }
 
-/** A run whose bytes are no part of something larger, which would be kept with it. */
+/** A run that keeps no more memory than it needs, or little more: runs share a piece of the wire with those beside them. */
 function owned(run: Run): Run {
   const bytes = run.ndjson();
-  const kept = bytes.byteLength * 2 < bytes.buffer.byteLength ? bytes.slice() : bytes;
+  const { byteLength } = bytes.buffer;
+  const isTight = byteLength <= 2 * bytes.length || (run.release === undefined && byteLength <= PIECE_BYTES);
+  if (isTight) return runOfBytes(run.table, bytes, run.count);
+  const kept = new Uint8Array(bytes);
+  run.release?.();
   return runOfBytes(run.table, kept, run.count);
 }
 

@@ -252,3 +252,19 @@ export async function scriptInto(
   if (code !== 0) throw new UserError((message ?? stderr).replaceAll("''", "'"));
   return { warnings: [] };
 }
+
+/** How many groups were in the transaction of each group, by its id. */
+export async function batchSizes(
+  target: TestTarget,
+  given: AsyncIterable<Chunk>,
+  options: LoadOptions,
+): Promise<Record<string, number>> {
+  const found: Record<string, number> = {};
+  await loadInto(target, given, {
+    ...options,
+    onGroup: ({ name, batch = 1 }) => {
+      found[name.split(' ').slice(1).join(' ')] = batch;
+    },
+  });
+  return found;
+}

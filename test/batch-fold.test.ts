@@ -1,0 +1,177 @@
+/** What a batch of groups leaves and counts in cases of which there is one right answer, and how it reaches its stages. */
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Chunk, Value } from '../src/wire/types.ts';
+import { batchSizes, groups, loadInto, rows, stream, table, targets } from './support/merging.ts';
+
+const upserted = table('plain', 'k int, v text', { merge: 'upsert', key: ['k'] });
+
+describe('a batch of groups', () => {
+  for (const name of ['duckdb', 'postgres'] as const) {
+    const wide = table('wide', 'k int, v text', { merge: 'upsert', key: ['k'] });
+    // More than is staged at once: each brings a row of its own, and changes one that the first group brought.
+    const large = (count: number, change: (n: number) => Chunk[] = () => []) =>
+      groups(
+        ...Array.from({ length: count }, (_, i): Chunk[] => {
+          const v = String(i + 1).repeat(3 * 2 ** 20);
+          const own = [wide, rows(wide, { k: i + 1, v }, ...(i > 0 ? [{ k: 0, v: `${i}` }] : []))];
+          return [
+            ...own,
+            upserted,
+            rows(upserted, { k: 1, v: `${i}` }, { k: i + 2, v: 'x' }),
+            ...change(i + 1),
+          ];
+        }),
+      );
+
+    test(`rows of a batch reach the stages of ${name} in several pieces, and none is lost or out of turn`, async () => {
+      const target = await targets[name]();
+      const found = await batchSizes(target, stream(large(7)), { batchGroups: 'auto' });
+      assert.deepEqual(Object.values(found), Array(7).fill(7));
+      const wides = await target.select(
+        `SELECT k, length(v) AS n, substr(v, 1, 1) AS c FROM wide ORDER BY k`,
+      );
+      assert.deepEqual(wides, [
+        ['0', '1', '6'],
+        ...[1, 2, 3, 4, 5, 6, 7].map((k) => [String(k), String(3 * 2 ** 20), String(k)]),
+      ]);
+      const plains = await target.select('SELECT k, v FROM plain ORDER BY k');
+      assert.deepEqual(plains, [['1', '6'], ...[2, 3, 4, 5, 6, 7, 8].map((k) => [String(k), 'x'])]);
+      assert.deepEqual(
+        await target.select(
+          `SELECT inserted, updated FROM brigade_ledger WHERE table_name = '' ORDER BY group_id`,
+        ),
+        [['3', '0'], ['3', '1'], ...Array(5).fill(['2', '2'])],
+      );
+    });
+
+    test(`a row that ${name} refuses while a batch is staged fails its own group alone`, async () => {
+      const target = await targets[name]();
+      const bad = (n: number) => (n === 5 ? [wide, rows(wide, { k: 3_000_000_000, v: 'too large' })] : []);
+      await assert.rejects(
+        loadInto(target, stream(large(7, bad)), { batchGroups: 'auto' }),
+        /table wide row 3/,
+      );
+      const applied = `SELECT group_id FROM brigade_ledger WHERE table_name = '' ORDER BY group_id`;
+      assert.deepEqual((await target.select(applied)).flat(), ['1', '2', '3', '4']);
+      await loadInto(target, stream(large(7)), { batchGroups: 'auto' });
+      assert.deepEqual((await target.select(applied)).flat(), ['1', '2', '3', '4', '5', '6', '7']);
+    });
+
+    test(`of each logid what stays counts in ${name}, and of each group what it found`, async () => {
+      const target = await targets[name]();
+      const valued = table('facts', 'k int, v text, void boolean', {
+        merge: 'delete-insert',
+        key: ['k'],
+        delete_flag: 'void',
+      });
+      const row = (k: number, v: string | null): Record<string, Value> => ({ k, v, void: v === null });
+      const list = groups(
+        [valued, rows(valued, row(1, 'a'), row(2, 'b'), row(3, 'c'))],
+        [valued, rows(valued, row(2, null), row(2, 'B'), row(3, 'C'), row(3, null), row(4, null))],
+        [valued, rows(valued, row(1, null), row(5, 'e'))],
+        [valued, rows(valued, row(5, null), row(1, 'A'))],
+      );
+      const found = await batchSizes(target, stream(list), { batchGroups: 'auto' });
+      assert.deepEqual(Object.values(found), [4, 4, 4, 4]);
+      assert.deepEqual(await target.select('SELECT k, v FROM facts ORDER BY k'), [
+        ['1', 'A'],
+        ['2', 'B'],
+        ['3', 'C'],
+      ]);
+      assert.deepEqual(
+        await target.select(
+          `SELECT inserted, updated, deleted FROM brigade_ledger WHERE table_name = 'facts' ORDER BY group_id`,
+        ),
+        [
+          ['3', '0', '0'],
+          ['0', '2', '0'],
+          ['1', '0', '1'],
+          ['1', '0', '1'],
+        ],
+      );
+    });
+
+    test(`a row that comes back in ${name} after its deletion has nothing of its former values`, async () => {
+      const target = await targets[name]();
+      const whole = table('facts', 'k int, void boolean, v text, w text', {
+        merge: 'delete-insert',
+        key: ['k'],
+        delete_flag: 'void',
+      });
+      const short = { ...whole, columns: whole.columns!.slice(0, 3) };
+      const row = (k: number, v: string): Record<string, Value> => ({ k, void: false, v });
+      const list = groups(
+        [whole, rows(whole, { ...row(1, 'a'), w: 'x' }, { ...row(2, 'b'), w: 'y' })],
+        [whole, rows(whole, { ...row(1, 'a'), void: true, w: 'x' })],
+        [short, rows(short, row(1, 'A'), row(2, 'B'))],
+      );
+      for (const schema of ['together', 'later']) {
+        const options = { schema, batchGroups: 'auto' } as const;
+        if (schema === 'later') await loadInto(target, stream(list.slice(0, 1)), options);
+        const found = await batchSizes(target, stream(list), options);
+        assert.deepEqual(Object.values(found), [3, 3, 3]);
+        const left = `SELECT k, v, w FROM ${target.table(schema, 'facts')} ORDER BY k`;
+        assert.deepEqual(await target.select(left), [
+          ['1', 'A', null],
+          ['2', 'B', 'y'],
+        ]);
+      }
+    });
+
+    test(`--max-delete is held against each group of a batch in ${name}, by what was there when its turn came`, async () => {
+      const target = await targets[name]();
+      const flagged = table('flagged', 'k int, o int, gone boolean', {
+        merge: 'upsert',
+        key: ['k'],
+        order: ['o'],
+        delete_flag: 'gone',
+      });
+      const list = groups(
+        ...[[1, 2, 3], [-1, -2], [4], [-3, -4], [5]].map((keys, o): Chunk[] => [
+          flagged,
+          rows(flagged, ...keys.map((k) => ({ k: Math.abs(k), o, gone: k < 0 }))),
+        ]),
+      );
+      const options = { batchGroups: 'auto', deletes: 'hard' } as const;
+      const found = await batchSizes(target, stream(list.slice(0, 3)), options);
+      assert.deepEqual(Object.values(found), [3, 3, 3]);
+      await assert.rejects(
+        loadInto(target, stream(list), options),
+        /table flagged: expected to lose at most 50 % of its rows, found 2 of 2 to be deleted/,
+      );
+      assert.deepEqual((await target.select('SELECT k FROM flagged ORDER BY k')).flat(), ['3', '4']);
+    });
+
+    test(`a gap between groups is found in ${name} also where they could share a transaction`, async () => {
+      const target = await targets[name]();
+      const list = groups(...[1, 2, 3, 4, 5].map((k): Chunk[] => [upserted, rows(upserted, { k, v: 'x' })]));
+      await assert.rejects(
+        loadInto(target, stream(list.toSpliced(2, 1)), { batchGroups: 'auto' }),
+        /cursor of POD1 is 2, stream starts after 3/,
+      );
+      assert.deepEqual((await target.select('SELECT k FROM plain ORDER BY k')).flat(), ['1', '2']);
+    });
+
+    test(`a key that ${name} has twice is healed by a batch whose rows lack columns`, async () => {
+      const target = await targets[name]();
+      const whole = table('facts', 'k int, v text, w text', { merge: 'delete-insert', key: ['k'] });
+      const short = { ...whole, columns: whole.columns!.slice(0, 2) };
+      const list = groups(
+        [whole, rows(whole, { k: 1, v: 'a', w: 'x' }, { k: 2, v: 'b', w: 'y' })],
+        [short, rows(short, { k: 1, v: 'A' }, { k: 2, v: 'B' })],
+        [short, rows(short, { k: 3, v: 'C' })],
+      );
+      await loadInto(target, stream(list.slice(0, 1)));
+      await target.run('INSERT INTO facts SELECT k, v, w FROM facts WHERE k = 1');
+      const found = await batchSizes(target, stream(list.slice(1)), { batchGroups: 'auto' });
+      assert.deepEqual(Object.values(found), [2, 2]);
+      assert.deepEqual(await target.select(`SELECT k, v, coalesce(w, '-') AS w FROM facts ORDER BY k`), [
+        ['1', 'A', '-'],
+        ['2', 'B', 'y'],
+        ['3', 'C', '-'],
+      ]);
+    });
+  }
+});
