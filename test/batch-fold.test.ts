@@ -6,6 +6,7 @@ import type { Chunk, Value } from '../src/wire/types.ts';
 import { batchSizes, groups, loadInto, rows, stream, table, targets } from './support/merging.ts';
 
 const upserted = table('plain', 'k int, v text', { merge: 'upsert', key: ['k'] });
+const appended = table('log', 'k int', { merge: 'append' });
 
 describe('a batch of groups', () => {
   for (const name of ['duckdb', 'postgres'] as const) {
@@ -16,12 +17,8 @@ describe('a batch of groups', () => {
         ...Array.from({ length: count }, (_, i): Chunk[] => {
           const v = String(i + 1).repeat(3 * 2 ** 20);
           const own = [wide, rows(wide, { k: i + 1, v }, ...(i > 0 ? [{ k: 0, v: `${i}` }] : []))];
-          return [
-            ...own,
-            upserted,
-            rows(upserted, { k: 1, v: `${i}` }, { k: i + 2, v: 'x' }),
-            ...change(i + 1),
-          ];
+          const small = rows(upserted, { k: 1, v: `${i}` }, { k: i + 2, v: 'x' });
+          return [...own, upserted, small, appended, rows(appended, { k: i }), ...change(i + 1)];
         }),
       );
 
@@ -38,23 +35,24 @@ describe('a batch of groups', () => {
       ]);
       const plains = await target.select('SELECT k, v FROM plain ORDER BY k');
       assert.deepEqual(plains, [['1', '6'], ...[2, 3, 4, 5, 6, 7, 8].map((k) => [String(k), 'x'])]);
+      assert.equal((await target.select('SELECT k FROM log')).length, 7);
       assert.deepEqual(
         await target.select(
           `SELECT inserted, updated FROM brigade_ledger WHERE table_name = '' ORDER BY group_id`,
         ),
-        [['3', '0'], ['3', '1'], ...Array(5).fill(['2', '2'])],
+        [['4', '0'], ['4', '1'], ...Array(5).fill(['3', '2'])],
       );
     });
 
     test(`a row that ${name} refuses while a batch is staged fails its own group alone`, async () => {
       const target = await targets[name]();
-      const bad = (n: number) => (n === 5 ? [wide, rows(wide, { k: 3_000_000_000, v: 'too large' })] : []);
+      const bad = (n: number) => (n === 6 ? [wide, rows(wide, { k: 3_000_000_000, v: 'too large' })] : []);
       await assert.rejects(
         loadInto(target, stream(large(7, bad)), { batchGroups: 'auto' }),
         /table wide row 3/,
       );
       const applied = `SELECT group_id FROM brigade_ledger WHERE table_name = '' ORDER BY group_id`;
-      assert.deepEqual((await target.select(applied)).flat(), ['1', '2', '3', '4']);
+      assert.deepEqual((await target.select(applied)).flat(), ['1', '2', '3', '4', '5']);
       await loadInto(target, stream(large(7)), { batchGroups: 'auto' });
       assert.deepEqual((await target.select(applied)).flat(), ['1', '2', '3', '4', '5', '6', '7']);
     });
@@ -118,6 +116,51 @@ describe('a batch of groups', () => {
           ['2', 'B', 'y'],
         ]);
       }
+    });
+
+    test(`a record that comes and goes within a batch clears its subtables in ${name} all the same`, async () => {
+      const target = await targets[name]();
+      const contacts = table('contacts', 'id int, gone boolean, _sdc_sequence bigint', {
+        merge: 'upsert',
+        key: ['id'],
+        order: ['_sdc_sequence'],
+        delete_flag: 'gone',
+      });
+      const tags = table(
+        'contacts__tags',
+        '_sdc_source_key_id int, _sdc_level_0_id int, _sdc_sequence bigint',
+        {
+          merge: 'upsert',
+          key: ['_sdc_source_key_id', '_sdc_level_0_id'],
+          order: ['_sdc_sequence'],
+          parent: 'contacts',
+        },
+      );
+      const contact = (id: number, _sdc_sequence: string, gone = false): Record<string, Value> => ({
+        id,
+        gone,
+        _sdc_sequence,
+      });
+      const tag = (_sdc_source_key_id: number): Record<string, Value> => ({
+        _sdc_source_key_id,
+        _sdc_level_0_id: 0,
+        _sdc_sequence: '1',
+      });
+      const list = groups(
+        // Rows whose record has not come yet.
+        [tags, rows(tags, tag(1), tag(2))],
+        [contacts, rows(contacts, contact(1, '2'))],
+        [contacts, rows(contacts, contact(1, '3', true))],
+      );
+      const options = {
+        batchGroups: 'auto',
+        deletes: 'hard',
+        maxDelete: 100,
+        targetName: '{table}',
+      } as const;
+      const found = await batchSizes(target, stream(list, 'stitch'), options);
+      assert.deepEqual(Object.values(found), [1, 2, 2]);
+      assert.deepEqual(await target.select('SELECT _sdc_source_key_id AS id FROM contacts__tags'), [['2']]);
     });
 
     test(`--max-delete is held against each group of a batch in ${name}, by what was there when its turn came`, async () => {
