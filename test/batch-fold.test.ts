@@ -8,6 +8,13 @@ import { batchSizes, groups, loadInto, rows, stream, table, targets } from './su
 const upserted = table('plain', 'k int, v text', { merge: 'upsert', key: ['k'] });
 const appended = table('log', 'k int', { merge: 'append' });
 
+const flagged = table('flagged', 'k int, o int, gone boolean', {
+  merge: 'upsert',
+  key: ['k'],
+  order: ['o'],
+  delete_flag: 'gone',
+});
+
 describe('a batch of groups', () => {
   for (const name of ['duckdb', 'postgres'] as const) {
     const wide = table('wide', 'k int, v text', { merge: 'upsert', key: ['k'] });
@@ -163,14 +170,27 @@ describe('a batch of groups', () => {
       assert.deepEqual(await target.select('SELECT _sdc_source_key_id AS id FROM contacts__tags'), [['2']]);
     });
 
+    test(`a batch does not bring back what ${name} was told to delete before`, async () => {
+      const target = await targets[name]();
+      const row = (k: number, o: number, gone = false): Record<string, Value> => ({ k, o, gone });
+      const list = groups(
+        [flagged, rows(flagged, row(1, 1), row(2, 1), row(3, 1))],
+        [flagged, rows(flagged, row(1, 9, true), row(2, 9, true))],
+        [flagged, rows(flagged, row(1, 8), row(2, 10))],
+        [flagged, rows(flagged, row(1, 7), row(3, 2))],
+      );
+      const options = { batchGroups: 'auto', deletes: 'hard' } as const;
+      await loadInto(target, stream(list.slice(0, 2)), options);
+      const found = await batchSizes(target, stream(list), options);
+      assert.deepEqual(Object.values(found), [4, 4, 4, 4]);
+      assert.deepEqual(await target.select('SELECT k, o FROM flagged ORDER BY k'), [
+        ['2', '10'],
+        ['3', '2'],
+      ]);
+    });
+
     test(`--max-delete is held against each group of a batch in ${name}, by what was there when its turn came`, async () => {
       const target = await targets[name]();
-      const flagged = table('flagged', 'k int, o int, gone boolean', {
-        merge: 'upsert',
-        key: ['k'],
-        order: ['o'],
-        delete_flag: 'gone',
-      });
       const list = groups(
         ...[[1, 2, 3], [-1, -2], [4], [-3, -4], [5]].map((keys, o): Chunk[] => [
           flagged,
@@ -185,6 +205,20 @@ describe('a batch of groups', () => {
         /table flagged: expected to lose at most 50 % of its rows, found 2 of 2 to be deleted/,
       );
       assert.deepEqual((await target.select('SELECT k FROM flagged ORDER BY k')).flat(), ['3', '4']);
+    });
+
+    test(`values are read in ${name} as the type that their own group says`, async () => {
+      const target = await targets[name]();
+      const narrower = table('plain', 'k int, v int', { merge: 'upsert', key: ['k'] });
+      const list = groups(
+        [upserted, rows(upserted, { k: 1, v: '007' })],
+        [narrower, rows(narrower, { k: 2, v: '007' })],
+      );
+      await loadInto(target, stream(list), { batchGroups: 'auto' });
+      assert.deepEqual(await target.select('SELECT k, v FROM plain ORDER BY k'), [
+        ['1', '007'],
+        ['2', '7'],
+      ]);
     });
 
     test(`a gap between groups is found in ${name} also where they could share a transaction`, async () => {
