@@ -592,6 +592,28 @@ for (const name of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
       assert.deepEqual(await select('SELECT v FROM @mine'), [['1']]);
     });
 
+    test('a double that becomes text keeps all of its digits', async () => {
+      const { into, select } = await fresh();
+      const line = (type: string) => table('t', `id int, v ${type}`, { key: ['id'], merge: 'upsert' });
+      await into(stream(groups([rows(line('double'), { id: 1, v: 0.1 + 0.2 })])));
+      await into(stream([{ group: '2', after: '1', chunks: [rows(line('text'), { id: 2, v: 'x' })] }]));
+      assert.deepEqual(await select('SELECT v FROM @t ORDER BY id'), [['0.30000000000000004'], ['x']]);
+    });
+
+    test('a snapshot that comes after a newer one brings back what is missing all the same', async () => {
+      const { into, select } = await fresh();
+      const line = table('f', 'id int, v text', { key: ['id'], merge: 'delete-insert' });
+      const scope = 'snapshot/2026-01-31/POD1';
+      const snapshot = (group: string, ...given: { id: number; v: string }[]) =>
+        stream([{ group, after: null, scope, chunks: [rows(line, ...given)] }]);
+      await into(snapshot('1001', { id: 1, v: 'newer' }));
+      await into(snapshot('1000', { id: 1, v: 'older' }, { id: 2, v: 'missing' }), { allowGap: true });
+      assert.deepEqual(await select('SELECT id, v FROM @f ORDER BY id'), [
+        ['1', 'newer'],
+        ['2', 'missing'],
+      ]);
+    });
+
     test('bytes that become text are the text that the wire has for them', {
       skip: name === 'sqlite' && 'it refuses that',
     }, async () => {
@@ -1004,6 +1026,12 @@ for (const name of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
       ]);
       // An older version late: nothing. A shrunk array.
       await next(...of(1, 5, 'old'), ...of(2, 12, 'y'));
+      assert.deepEqual(
+        await select(
+          "SELECT inserted, deleted FROM @brigade_ledger WHERE group_id = '2' AND table_name = 'c__p'",
+        ),
+        [['1', '1']],
+      );
       assert.deepEqual(await children(), [
         ['1', 'd'],
         ['1', 'e'],
