@@ -600,6 +600,18 @@ for (const name of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
       assert.deepEqual(await select('SELECT v FROM @t ORDER BY id'), [['0.30000000000000004'], ['x']]);
     });
 
+    test('whole decimals that get a fraction and dates that become instants are what they were', async () => {
+      const { into, select } = await fresh();
+      const line = (v: string, w: string) =>
+        table('t', `id int, v ${v}, w ${w}`, { key: ['id'], merge: 'upsert' });
+      await into(stream(groups([rows(line('decimal(5,0)', 'date'), { id: 1, v: '5', w: '2024-01-31' })])));
+      const wider = line('decimal(7,2)', 'timestamptz');
+      const next = rows(wider, { id: 2, v: '7.25', w: '2024-01-31T00:00:00Z' });
+      await into(stream([{ group: '2', after: '1', chunks: [next] }]));
+      assert.deepEqual(await select('SELECT v FROM @t ORDER BY id'), [['5.00'], ['7.25']]);
+      assert.deepEqual(await select('SELECT count(DISTINCT w) FROM @t'), [['1']]);
+    });
+
     test('a snapshot that comes after a newer one brings back what is missing all the same', async () => {
       const { into, select } = await fresh();
       const line = table('f', 'id int, v text', { key: ['id'], merge: 'delete-insert' });
