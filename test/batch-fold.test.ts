@@ -177,8 +177,8 @@ describe('a batch of groups', () => {
         ...[
           [row(1, 1), row(2, 1), row(3, 1)],
           [row(1, 9, true), row(2, 9, true)],
-          [row(1, 8), row(2, 10)],
-          [row(1, 7), row(3, 2)],
+          [row(1, 8), row(2, 10), row(3, 2)],
+          [row(1, 7), row(3, 1)],
         ].map((given, k) => [flagged, rows(flagged, ...given), appended, rows(appended, { k })]),
       );
       const options = { batchGroups: 'auto', deletes: 'hard' } as const;
