@@ -374,6 +374,43 @@ describe('load into Redshift', { concurrency: 2 }, () => {
     assert.deepEqual(await drop.scratchFiles(), []);
   });
 
+  for (const way of ['load', 'load with manifests'] as const) {
+    test(`--dry-run tells the rows of each group, one after the other, and leaves nothing, by ${way}`, async () => {
+      const drop = await openDrop();
+      const standing = () =>
+        query(
+          drop.database.postgres,
+          `SELECT relname, (xpath('/row/n/text()', query_to_xml(format('SELECT count(*) AS n FROM %I.%I', nspname, relname), false, true, '')))[1]::text AS n FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace WHERE relkind IN ('r', 'v') AND nspname = 'public' UNION ALL SELECT proname, '' FROM pg_proc WHERE proname = 'brigade_check' ORDER BY 1`,
+        );
+      await drop.put('POD1/1000/Bi_FactRandom/7/1.csv', fact('1') + fact('2'));
+      await drop.put(
+        'POD1/1001/Bi_FactRandom/8/1.csv',
+        fact('2', 'b') + line('1', 'o', '1', 'a', '1.00', null) + fact('3'),
+      );
+      for (const applied of [0, 1]) {
+        const before = await standing();
+        const { code, stderr } = await merge(drop, way, '--dry-run');
+        assert.equal(code, 0, stderr);
+        const told = stderr.replace(/\b\d+ (bytes|statements)/g, 'n $1');
+        if (applied === 0)
+          assert.match(
+            told,
+            /zenoti POD1 1000: 1 file, n bytes, 1 table, n statements; 2 rows read, 2 to insert, 0 to update, 0 to delete\nload: {3}CREATE TABLE IF NOT EXISTS "public"\."bi_factrandom" /,
+          );
+        assert.match(
+          told,
+          /zenoti POD1 1001: 1 file, n bytes, 1 table, n statements; 3 rows read, 1 to insert, 1 to update, 1 to delete\n/,
+        );
+        assert.deepEqual(await standing(), before);
+        assert.deepEqual(await drop.scratchFiles(), []);
+        const first = await merge(drop, way, '', `@${drop.database.url}' --until '1000`);
+        assert.equal(first.code, 0, first.stderr);
+      }
+      const { stderr } = await merge(drop, way);
+      assert.match(stderr, /zenoti POD1 1001: 1 table, 3 rows read, 1 inserted, 1 updated, 1 deleted/);
+    });
+  }
+
   test('a file that is gone since it was listed fails the COPY of its manifest', async () => {
     const drop = await openDrop();
     await drop.put('POD1/1000/Bi_FactRandom/7/1.csv', fact('1'));

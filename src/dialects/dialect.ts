@@ -47,6 +47,8 @@ export interface Dialect {
   readonly unlimitedDecimal: boolean;
   /** Whether CREATE and ALTER TABLE can be rolled back, so that they belong into the transaction; else they come before it. */
   readonly transactionalDdl: boolean;
+  /** They can be rolled back, though some of them could not, so that they come before the transaction. */
+  readonly undoesDdl?: true;
   /** Groups may share stages and a transaction (`--batch-groups`). */
   readonly batches?: true;
   /** Stages are tables like any other, since there are no temporary ones. */

@@ -82,6 +82,8 @@ export const redshift: Dialect = {
   unlimitedDecimal: false,
   // ALTER COLUMN TYPE does not run within a transaction: https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
   transactionalDdl: false,
+  // The others do, and are taken back with it: https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
+  undoesDdl: true,
   unorderedFiles: true,
   // The syntax has no alias: https://docs.aws.amazon.com/redshift/latest/dg/r_DELETE.html
   deletes: 'bare',

@@ -48,25 +48,24 @@ export const rehearseScript = (script: Engine): Rehearsal => counting(script);
 
 /**
  * Around a database: all groups run in one transaction that is never committed, so that each sees what those before it
- * did. Throws `UsageError` for an engine that commits at every change of a table.
+ * did; it begins before anything is asked or made. Throws `UsageError` for an engine that commits at every change of a
+ * table.
  */
 export function rehearse(connection: Engine): Rehearsal {
   const { dialect } = connection;
-  if (!dialect.transactionalDdl) {
+  if (!dialect.transactionalDdl && dialect.undoesDdl !== true) {
     throw new UsageError(
       `--dry-run: expected an engine that can take back changes of tables, found ${dialect.name} (to-sql --dry-run needs none)`,
     );
   }
-  let begun = false;
   const open: Engine = {
     ...connection,
+    async open() {
+      await connection.open();
+      await connection.run(dialect.begin);
+    },
     run: async (sql) => {
-      if (sql === dialect.commit) return;
-      if (sql === dialect.begin) {
-        if (begun) return;
-        begun = true;
-      }
-      await connection.run(sql);
+      if (sql !== dialect.begin && sql !== dialect.commit) await connection.run(sql);
     },
   };
   return counting(open);
