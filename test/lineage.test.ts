@@ -13,14 +13,18 @@ import { flatten } from '../src/flatten/flatten.ts';
 import { compose, quietContext, type Stage } from '../src/stage.ts';
 import { runOfBytes, runOfRows } from '../src/wire/run.ts';
 import { type Chunk, type Control, isControl, type Row, type TableLine } from '../src/wire/types.ts';
+import { mariadbMissing } from './support/mariadb.ts';
 import {
   encoder,
   groups,
   hasPsql,
   loadInto,
+  mysqlTarget,
   rows,
   runScript,
   script,
+  scriptInto,
+  sqliteTarget,
   stream,
   table,
   targets,
@@ -146,16 +150,26 @@ test('flatten gives the rows of subtables the lineage of their record, typed or 
   if (child !== undefined) assert.ok(child.columns?.some(({ name }) => name === '_brigade_file'));
 });
 
-for (const name of ['duckdb', 'postgres'] as const) {
-  test(`${name}: --lineage load says which group wrote a row last, file also from where`, async () => {
-    const target = await targets[name]();
+const places = [
+  { name: 'duckdb', make: targets.duckdb, into: loadInto, missing: false },
+  { name: 'postgres', make: targets.postgres, into: loadInto, missing: false },
+  { name: 'mysql', make: mysqlTarget, into: loadInto, missing: mariadbMissing },
+  { name: 'mysql, by scripts', make: mysqlTarget, into: scriptInto, missing: mariadbMissing },
+  { name: 'sqlite', make: () => sqliteTarget('wasm'), into: scriptInto, missing: false },
+] as const;
+
+for (const { name, make, into, missing } of places) {
+  test(`${name}: --lineage load says which group wrote a row last, file also from where`, {
+    skip: missing,
+  }, async () => {
+    const target = await make();
     const line = table('t', 'id int, v text', { key: ['id'], merge: 'upsert' });
     const log = table('log', 'v text', { merge: 'append' });
     const bodies = [
       [rows(line, { id: 1, v: 'a' }, { id: 2, v: 'b' }), rows(log, { v: 'x' })],
       [rows(line, { id: 2, v: 'c' }, { id: 3, v: 'd' })],
     ];
-    await loadInto(target, stream(groups(...bodies)), { lineage: 'load' });
+    await into(target, stream(groups(...bodies)), { lineage: 'load' });
     assert.deepEqual(await target.select('SELECT id, v, _brigade_load FROM t ORDER BY id'), [
       ['1', 'a', 'zenoti POD1 1'],
       ['2', 'c', 'zenoti POD1 2'],
@@ -168,7 +182,7 @@ for (const name of ['duckdb', 'postgres'] as const) {
     const third = [
       { group: '3', after: '2', chunks: [rows(more, { id: 3, v: 'e', ...from("s3://b/it's.csv", 9) })] },
     ];
-    await loadInto(target, stream(third), { lineage: 'file' });
+    await into(target, stream(third), { lineage: 'file' });
     assert.deepEqual(
       await target.select('SELECT id, _brigade_load, _brigade_file, _brigade_row FROM t ORDER BY id'),
       [
@@ -179,8 +193,8 @@ for (const name of ['duckdb', 'postgres'] as const) {
     );
   });
 
-  test(`${name}: every mode keeps lineage`, async () => {
-    const target = await targets[name]();
+  test(`${name}: every mode keeps lineage`, { skip: missing }, async () => {
+    const target = await make();
     const of = (table_: string, merge: TableLine['merge'], rest: Partial<TableLine> = {}) =>
       table(table_, `id int, at int, gone boolean, ${lineageColumns}`, {
         ...(merge === 'append' ? {} : { key: ['id'] }),
@@ -196,7 +210,7 @@ for (const name of ['duckdb', 'postgres'] as const) {
     ];
     const body = (at: number) =>
       lines.map((line) => rows(line, { id: 1, at: 1, gone: false, ...from('f', at) }));
-    await loadInto(target, stream(groups(body(1), body(2))), { lineage: 'file', maxDelete: 100 });
+    await into(target, stream(groups(body(1), body(2))), { lineage: 'file', maxDelete: 100 });
     const of_ = async (which: string) =>
       (await target.select(`SELECT _brigade_load, _brigade_file, _brigade_row FROM ${which} ORDER BY 3`)).map(
         (row) => row.join(' '),
@@ -207,36 +221,41 @@ for (const name of ['duckdb', 'postgres'] as const) {
     assert.deepEqual(await of_('s'), [first], 'the same version from another file is no other version');
   });
 
-  test(`${name}: two copies of a row from different files are no conflict`, async () => {
-    const target = await targets[name]();
+  test(`${name}: two copies of a row from different files are no conflict`, { skip: missing }, async () => {
+    const target = await make();
     const line = table('t', `id int, v text, ${lineageColumns}`, { key: ['id'], merge: 'upsert' });
     const copies = rows(line, { id: 1, v: 'x', ...from('a', 1) }, { id: 1, v: 'x', ...from('b', 1) });
-    await loadInto(target, stream(groups([copies])), { lineage: 'file' });
+    await into(target, stream(groups([copies])), { lineage: 'file' });
     assert.deepEqual(await target.select('SELECT _brigade_file FROM t'), [['b']]);
   });
 
-  test(`${name}: lineage that is not to be kept, and what is to be kept but not there, are errors`, async () => {
-    const target = await targets[name]();
+  test(`${name}: lineage that is not to be kept, and what is to be kept but not there, are errors`, {
+    skip: missing,
+  }, async () => {
+    const target = await make();
     const bare = table('t', 'id int', { key: ['id'], merge: 'upsert' });
     const full = table('t', `id int, ${lineageColumns}`, { key: ['id'], merge: 'upsert' });
     for (const lineage of ['off', 'load'] as const)
       await assert.rejects(
-        loadInto(target, stream(groups([rows(full, { id: 1, ...from('a', 1) })])), { lineage }),
+        into(target, stream(groups([rows(full, { id: 1, ...from('a', 1) })])), { lineage }),
         /table t: expected --lineage file, to keep the column _brigade_file, found none/,
       );
     await assert.rejects(
-      loadInto(target, stream(groups([rows(bare, { id: 1 })])), { lineage: 'file' }),
+      into(target, stream(groups([rows(bare, { id: 1 })])), { lineage: 'file' }),
       /table t: expected rows with _brigade_file for --lineage file \(decode --lineage\), found none/,
     );
   });
 
-  const skip = name === 'postgres' && !hasPsql && 'needs psql';
+  const skip = missing || (name === 'postgres' && !hasPsql && 'needs psql');
   test(`${name}: a script keeps the same lineage`, { skip }, async () => {
-    const target = await targets[name]();
+    const target = await make();
     const line = table('t', `id int, v, ${lineageColumns}`, { key: ['id'], merge: 'upsert' });
     const untyped: TableLine = { $: 'table', table: 'x', key: ['id'], merge: 'upsert' };
     const body = [rows(line, { id: 1, v: 2, ...from('a', 1) }), rows(untyped, { id: 5, ...from('b', 2) })];
-    const { text, error } = await script(stream(groups(body)), { dialect: name, lineage: 'file' });
+    const { text, error } = await script(stream(groups(body)), {
+      dialect: target.name,
+      lineage: 'file',
+    });
     assert.equal(error, undefined);
     const { code, stderr } = await runScript(target, text);
     assert.equal(code, 0, stderr);
