@@ -17,13 +17,11 @@ export function alterMysql(change: TableChange, forms: Forms): string[] {
   const rewritten = widen.filter(isRewritten);
   const modified = widen.filter((column) => !isRewritten(column));
   const toText = modified.filter(({ to }) => to === 'text' || to === 'json');
-  const parts = [
-    ...add.map(({ name, type }) => `ADD COLUMN ${identifier(name)} ${typeName(type)}`),
-    ...modified
-      .filter((column) => !toText.includes(column))
-      .map(({ name, to }) => `MODIFY COLUMN ${identifier(name)} ${typeName(to)}`),
-  ];
+  const parts = modified
+    .filter((column) => !toText.includes(column))
+    .map(({ name, to }) => `MODIFY COLUMN ${identifier(name)} ${typeName(to)}`);
   return [
+    ...add.flatMap((column) => addMissing(table, column, forms)),
     ...modified.flatMap((column) => checkExact(table, column, forms)),
     ...(parts.length === 0 ? [] : [`ALTER TABLE ${table} ${parts.join(', ')}`]),
     ...toText.flatMap((column) => modifyToText(table, column, forms)),
@@ -40,16 +38,20 @@ function isRewritten({ from, to }: Widening): boolean {
 }
 
 // Into a column of its own, which then takes the place of the old one in one step. Of a load that was killed in between
-// it may be there already.
+// it may be there already; of a script that is run again all of this may be done.
 function rewrite(table: string, { name, from, to }: Widening, forms: Forms): string[] {
-  const { identifier, typeName, cast } = forms;
+  const { identifier, literal, typeName, cast } = forms;
   const [column, type] = [identifier(name), typeName(to)];
   const made = identifier(`_brigade_${name}`);
+  const isOld = `SELECT count(*) FROM information_schema.columns WHERE ${tableIs(table, forms)} AND column_name = ${literal(nameOf(column))} AND data_type <> 'longtext'`;
   return [
-    ...addMissing(table, { name: `_brigade_${name}`, type: to }, forms, ` AFTER ${column}`),
+    `ALTER TABLE ${table} ADD COLUMN ${made} ${type} AFTER ${column}`,
     `UPDATE ${table} SET ${made} = ${cast(column, from, to)}`,
     `ALTER TABLE ${table} DROP COLUMN ${column}, CHANGE COLUMN ${made} ${column} ${type}`,
-  ];
+  ].flatMap((statement, i) => {
+    const left = i === 0 ? `(${countOf(table, `_brigade_${name}`, forms)}) = 0 AND ` : '';
+    return prepared(`CASE WHEN ${left}(${isOld}) = 1 THEN ${literal(statement)} ELSE 'DO 0' END`);
+  });
 }
 
 // MODIFY rounds without a word.
@@ -79,16 +81,16 @@ function modifyToText(table: string, { name, to }: Widening, forms: Forms): stri
 }
 
 // There is no ADD COLUMN IF NOT EXISTS in MySQL.
-function addMissing(
-  table: string,
-  { name, type }: TableChange['add'][number],
-  forms: Forms,
-  where = '',
-): string[] {
+function addMissing(table: string, { name, type }: TableChange['add'][number], forms: Forms): string[] {
   const { identifier, literal, typeName } = forms;
-  const statement = literal(`ALTER TABLE ${table} ADD COLUMN ${identifier(name)} ${typeName(type)}${where}`);
-  const there = `SELECT count(*) FROM information_schema.columns WHERE ${tableIs(table, forms)} AND column_name = ${literal(nameOf(identifier(name)))}`;
-  return prepared(`CASE WHEN (${there}) = 0 THEN ${statement} ELSE 'DO 0' END`);
+  const statement = literal(`ALTER TABLE ${table} ADD COLUMN ${identifier(name)} ${typeName(type)}`);
+  return prepared(`CASE WHEN (${countOf(table, name, forms)}) = 0 THEN ${statement} ELSE 'DO 0' END`);
+}
+
+/** Yields 1 if the table has the column, else 0. */
+function countOf(table: string, name: string, forms: Forms): string {
+  const { identifier, literal } = forms;
+  return `SELECT count(*) FROM information_schema.columns WHERE ${tableIs(table, forms)} AND column_name = ${literal(nameOf(identifier(name)))}`;
 }
 
 /** A view of the columns that the table has when the statements are run. */
