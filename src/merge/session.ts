@@ -74,7 +74,6 @@ export function createSession(
     told: new Set(),
     async open() {
       if (opened) return;
-      opened = true;
       await engine.open();
       for (const statement of dialect.session) await engine.run(statement);
       // Two at once would collide on CREATE TABLE IF NOT EXISTS.
@@ -87,6 +86,8 @@ export function createSession(
       for (const statement of createOwnTables(own, dialect)) await engine.run(statement);
       if (dialect.transactionalDdl) await engine.run(dialect.commit);
       await giveLockBack();
+      // Not before: what failed within a batch is tried again group by group.
+      opened = true;
     },
     async transaction({ fence, prepare, work }) {
       await takeLock();
