@@ -32,7 +32,7 @@ export interface Means {
 }
 
 /** Options of `load` and `to-sql` as their flags. */
-export const flagsOf = (options: LoadOptions): string[] =>
+const flagsOf = (options: LoadOptions): string[] =>
   Object.entries(options).flatMap(([name, value]) => [
     `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
     String(value),
