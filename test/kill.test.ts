@@ -10,6 +10,7 @@ import { describe, test } from 'node:test';
 import type { LoadOptions } from '../src/commands/load.ts';
 import { FEEDS, type FeedName } from '../src/demo/deliver.ts';
 import { type Clean, cleanRuns, emptied, SEED, wholeGroups } from './support/breaking.ts';
+import { type Source, sources } from './support/broken-sources.ts';
 import { startFaultProxy } from './support/fault-proxy.ts';
 import {
   type Fault,
@@ -28,23 +29,15 @@ import {
   loadInto,
   mysqlTarget,
   postgresTarget,
-  stream,
+  schemaFile,
+  scriptInto,
+  sqliteTarget,
   type TestTarget,
 } from './support/merging.ts';
 import { type Random, random } from './support/random.ts';
-import { randomRecords, randomTables } from './support/random-groups.ts';
+import { sqliteMissing } from './support/sqlite.ts';
 import { standing } from './support/standing.ts';
-import {
-  chunksOf,
-  groupsOf,
-  predecessors,
-  prefixOf,
-  stepsOf,
-  suffixOf,
-  type WireText,
-  wireOf,
-  written,
-} from './support/wires.ts';
+import { chunksOf, groupsOf, predecessors, prefixOf, suffixOf } from './support/wires.ts';
 
 const FEW = 6;
 const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? FEW);
@@ -53,75 +46,19 @@ const MOST_FAULTS = 3;
 const ROUNDS_A_STREAM = 6;
 const HOURS_MS = 4 * 3_600_000;
 
-interface Source {
-  readonly wire: WireText;
-  readonly options: LoadOptions;
-  /** Some more than once, to come up more often. */
-  readonly ways: readonly MeansName[];
-  /** The pipeline that brings what is missing after so many groups, and after how many it ends. */
-  readonly steps?: (
-    groups: number,
-    after: readonly string[],
-  ) => { readonly words: string[][]; readonly until: number };
+interface Engine {
+  readonly name: string;
+  readonly target: () => Promise<TestTarget>;
+  readonly skip: string | false;
+  /** Rounds of one kind are those that are asked for, divided among the kinds and by this. */
+  readonly share: number;
+  /** The script's client alone, in place of the ways that the source has. */
+  readonly client?: MeansName;
 }
-
-const sample =
-  (feed: FeedName) =>
-  async (_: Random, engine: TestTarget['name']): Promise<Source> => {
-    // On DuckDB a group takes ten times as long: the groups of one table.
-    const listing = feed === 'stitch' && engine === 'duckdb' ? ['--scope', 'salesforce-prod/contacts'] : [];
-    const wire = await wireOf(feed, listing);
-    return {
-      wire,
-      options: {},
-      ways: [...LOADS, 'dedupe | load', 'run', 'to-sql | psql'],
-      // Of runs that replace all, a listing has the newest. One of Zenoti's that begins later hears of more scripts, and so
-      // does our table of them.
-      steps: (groups, cursor) => {
-        const first = feed === 'exports' && groups === 0;
-        const after = feed === 'zenoti' ? [] : cursor;
-        return {
-          words: stepsOf(feed, first ? ['first'] : ['first', 'second'], [...listing, ...after]),
-          until: first ? 1 : groupsOf(wire),
-        };
-      },
-    };
-  };
-
-// A process costs ten times what a call does, and only a process can be killed.
-const LOADS: readonly MeansName[] = ['load()', 'load()', 'load', 'load'];
-
-const SETTINGS: readonly LoadOptions[] = [
-  { maxDelete: 100 },
-  { maxDelete: 100, deletes: 'hard' },
-  { maxDelete: 100, lineage: 'load' },
-  { maxDelete: 100, contract: 'discard' },
-];
-
-const sources: Readonly<Record<string, (r: Random, engine: TestTarget['name']) => Promise<Source>>> = {
-  ...Object.fromEntries(FEEDS.map((feed) => [feed, sample(feed)])),
-  'tables in every mode': async (r) => {
-    // A script cannot look what became of columns without a type.
-    const drifts = r.chance(0.5);
-    const options = r.pick(drifts ? SETTINGS : SETTINGS.slice(0, 3));
-    const { feed, groups } = randomTables(r, drifts, 0.4);
-    const wire = await written(stream(groups, feed));
-    return { wire, options, ways: drifts ? LOADS : [...LOADS, 'to-sql | psql'] };
-  },
-  'records with subtables': async (r) => {
-    const options = r.pick(SETTINGS.slice(0, 3));
-    const { feed, groups } = randomRecords(r);
-    return {
-      wire: await written(stream(groups, feed)),
-      options,
-      ways: [...LOADS, 'to-sql | psql'],
-    };
-  },
-};
 
 /** With batches of any size, where the engine has them. */
 const sizes = (engine: TestTarget['name'], r: Random): { batchGroups?: number | 'auto' } =>
-  engine === 'mysql'
+  engine === 'mysql' || engine === 'sqlite'
     ? {}
     : r.pick([{}, { batchGroups: 2 }, { batchGroups: 3 }, { batchGroups: 'auto' as const }]);
 
@@ -129,7 +66,17 @@ type Tally = Map<string, number>;
 const count = (tally: Tally, what: string) => tally.set(what, (tally.get(what) ?? 0) + 1);
 const told = (tally: Tally) => [...tally].map(([what, n]) => `${n} ${what}`).join(', ');
 
+/** By a load, or by the client of a script that is not broken. */
+const deliver = (target: TestTarget, bytes: Uint8Array, options: LoadOptions) =>
+  (target.name === 'sqlite' ? scriptInto : loadInto)(target, chunksOf(bytes), options);
+
+/** SQLite's scripts go by what they are told; those of the others find out. */
+async function known(target: TestTarget): Promise<{ schema?: string }> {
+  return target.name === 'sqlite' ? { schema: await schemaFile(target) } : {};
+}
+
 interface Section {
+  readonly engine: Engine;
   readonly source: Source;
   readonly clean: Clean;
   readonly target: TestTarget;
@@ -140,17 +87,19 @@ interface Section {
 }
 
 /** How long a process takes to begin. */
-async function startOf({ wire, options }: Source, target: TestTarget): Promise<number> {
+async function startOf({ wire, options }: Source, target: TestTarget, way: MeansName): Promise<number> {
   const begunMs = Date.now();
-  await start({ means: means.load, target, job: { url: target.url, options, wire: prefixOf(wire, 0) } });
+  await start({ means: means[way], target, job: { url: target.url, options, wire: prefixOf(wire, 0) } });
   return Math.ceil(0.8 * (Date.now() - begunMs));
 }
+
+const FILES: readonly TestTarget['name'][] = ['duckdb', 'sqlite'];
 
 /** How a way goes that nothing happens to; it leaves what all of them leave. */
 async function paceOf(way: MeansName, { source, clean, target, startMs }: Section): Promise<Pace> {
   const { wire, options, steps } = source;
   await emptied(target);
-  const proxy = target.name === 'duckdb' ? undefined : await startFaultProxy(target.url, () => 'pass');
+  const proxy = FILES.includes(target.name) ? undefined : await startFaultProxy(target.url, () => 'pass');
   const url = proxy?.url ?? target.url;
   const startedMs = Date.now();
   for (let groups = 0; groups < groupsOf(wire); ) {
@@ -158,7 +107,13 @@ async function paceOf(way: MeansName, { source, clean, target, startMs }: Sectio
     const { code, stderr } = await start({
       means: means[way],
       target,
-      job: { url, options, wire: wire.bytes, ...(listed === undefined ? {} : { steps: listed.words }) },
+      job: {
+        ...(await known(target)),
+        url,
+        options,
+        wire: wire.bytes,
+        ...(listed === undefined ? {} : { steps: listed.words }),
+      },
     });
     assert.equal(code, 0, stderr);
     groups = means[way].takesWire ? groupsOf(wire) : listed!.until;
@@ -169,7 +124,7 @@ async function paceOf(way: MeansName, { source, clean, target, startMs }: Sectio
     startMs: way === 'load()' ? 0 : startMs,
     wholeMs: Date.now() - startedMs,
     messages: proxy?.messages.length ?? 0,
-    fileBytes: target.name === 'duckdb' ? statSync(target.url).size : 0,
+    fileBytes: FILES.includes(target.name) ? statSync(target.url).size : 0,
   };
 }
 
@@ -177,12 +132,12 @@ const suits = ({ engines }: Means | Fault, { name }: TestTarget) => engines.incl
 
 /** Breaks it some times, then lets it through. What happened is told. */
 async function round(section: Section, title: string, tally: Tally): Promise<void> {
-  const { source, clean, target, r, paces } = section;
+  const { engine, source, clean, target, r, paces } = section;
   const { wire, options, steps } = source;
   const total = groupsOf(wire);
   const history: string[] = [title];
   const happened = () => history.join('\n');
-  const possible = source.ways.filter(
+  const possible = (engine.client === undefined ? source.ways : [engine.client]).filter(
     (way) => suits(means[way], target) && (way !== 'to-sql | psql' || hasPsql),
   );
   const ways = Array.from({ length: r.int(1, MOST_FAULTS) }, () => r.pick(possible));
@@ -198,12 +153,14 @@ async function round(section: Section, title: string, tally: Tally): Promise<voi
     const kind = r.pick(
       (Object.keys(faults) as (keyof typeof faults)[]).filter((each) => {
         const fault: Fault = faults[each];
-        return suits(fault, target) && (fault.suits?.(how) ?? true);
+        const isMeant = engine.client === undefined || each === 'killed at any moment';
+        return isMeant && suits(fault, target) && (fault.suits?.(how) ?? true);
       }),
     );
     const size = sizes(target.name, r);
     const listed = steps?.(groups, groups > 0 || r.chance(0.5) ? ['--after', `@${target.url}`] : []);
     const job: Job = {
+      ...(await known(target)),
       url: target.url,
       options: { ...options, ...size },
       wire: rest(),
@@ -231,56 +188,77 @@ async function round(section: Section, title: string, tally: Tally): Promise<voi
   if (skipping.length > 0) {
     const given = suffixOf(wire, r.pick(skipping));
     await assert.rejects(
-      loadInto(target, chunksOf(given), { ...options, ...sizes(target.name, r) }),
+      deliver(target, given, { ...options, ...sizes(target.name, r) }),
       /cursor of .*, stream starts after /,
       happened(),
     );
     assert.equal(await wholeGroups(target, clean, happened()), groups, happened());
     count(tally, '× refused to skip');
   }
-  await loadInto(target, chunksOf(rest()), { ...options, ...sizes(target.name, r) });
+  if (engine.client === undefined) await deliver(target, rest(), { ...options, ...sizes(target.name, r) });
+  else {
+    const job = { ...(await known(target)), url: target.url, options, wire: rest() };
+    const { code, stderr } = await start({ means: means[engine.client], target, job });
+    assert.equal(code, 0, `${stderr} ${happened()}`);
+  }
   assert.deepEqual(await standing(target), clean.whole, happened());
 }
 
-const engines = [
-  { name: 'DuckDB', target: duckdbTarget, skip: false },
-  { name: 'PostgreSQL', target: postgresTarget, skip: false },
+const engines: readonly Engine[] = [
+  { name: 'DuckDB', target: duckdbTarget, skip: false, share: 2 },
+  { name: 'PostgreSQL', target: postgresTarget, skip: false, share: 2 },
   // A quarter as many where it is asked for; its commits are those of MySQL.
   {
     name: 'MariaDB',
     target: mysqlTarget,
     skip: mariadbMissing || (ROUNDS <= FEW && 'with KILL_ROUNDS only'),
+    share: 8,
   },
-] as const;
+  {
+    name: "MariaDB's client",
+    target: mysqlTarget,
+    skip: mariadbMissing,
+    share: 1,
+    client: 'to-sql | mysql',
+  },
+  {
+    name: "SQLite's client",
+    target: () => sqliteTarget('command'),
+    skip: sqliteMissing,
+    share: 1,
+    client: 'to-sql | sqlite3',
+  },
+];
 
 describe('a load that is broken again and again, then run whole, leaves what one clean run leaves', () => {
   for (const [number, [kind, make]] of Object.entries(sources).entries()) {
     // By default each engine takes every second source.
-    for (const [turn, { name, target, skip }] of engines.entries()) {
+    for (const [turn, engine] of engines.entries()) {
+      const { name, skip, share } = engine;
       if (ROUNDS <= FEW && (turn + number) % 2 !== 0) continue;
-      const share = name === 'MariaDB' ? 8 : 2;
       const rounds = Math.max(1, Math.ceil(ROUNDS / Object.keys(sources).length / share));
       const title = `${kind} into ${name}, ${rounds} round(s) (KILL_SEED=${SEED})`;
       test(title, { timeout: HOURS_MS, skip }, async (t) => {
         const isRandom = !FEEDS.includes(kind as FeedName);
         const r = random(SEED + 100 * number + 10 * turn);
-        const into = await target();
+        const into = await engine.target();
         const tally: Tally = new Map();
         let section: Section | undefined;
         for (let n = 0; n < rounds; n++) {
           if (section === undefined || (isRandom && n % ROUNDS_A_STREAM === 0)) {
-            const source = await make(r, into.name);
+            const source = await make(r, engine);
             const clean = await cleanRuns(
               source.wire,
               async () => emptied(into),
-              (to, bytes) => loadInto(to, chunksOf(bytes), source.options),
+              (to, bytes) => deliver(to, bytes, source.options),
             );
             section = {
+              engine,
               source,
               clean,
               target: into,
               r,
-              startMs: await startOf(source, into),
+              startMs: await startOf(source, into, engine.client ?? 'load'),
               paces: new Map(),
             };
           }

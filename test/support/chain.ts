@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
 import { BIN, type Outcome, program } from './cli.ts';
+import { mariadbClient } from './mariadb.ts';
 
 export interface Link {
   readonly name: string;
@@ -19,6 +20,14 @@ export const brigade = (name: string, ...args: readonly string[]): Link => ({
 });
 
 export const psql = (url: string): Link => ({ name: 'psql', file: 'psql', args: ['-X', '-q', url] });
+
+/** MariaDB's or MySQL's own. */
+export const mariadb = (url: string): Link => {
+  const [file, ...args] = mariadbClient(url);
+  return { name: 'mysql', file, args };
+};
+
+export const sqlite3 = (path: string): Link => ({ name: 'sqlite3', file: 'sqlite3', args: [path] });
 
 /** With files of so many blocks of 512 bytes at most, which is how a full disk looks to it. */
 export const within = (blocks: number, { name, file, args }: Link): Link => ({

@@ -3,7 +3,7 @@
 import type { ChildProcess } from 'node:child_process';
 import type { LoadOptions } from '../../src/commands/load.ts';
 import { TemporaryError, UserError } from '../../src/errors.ts';
-import { brigade, type ChainOptions, chain, type Link, psql, within } from './chain.ts';
+import { brigade, type ChainOptions, chain, type Link, mariadb, psql, sqlite3, within } from './chain.ts';
 import type { Outcome } from './cli.ts';
 import { startFaultProxy } from './fault-proxy.ts';
 import { mariadbQuery } from './mariadb.ts';
@@ -19,6 +19,8 @@ export interface Job {
   readonly url: string;
   readonly options: LoadOptions;
   readonly wire: Uint8Array;
+  /** What a script is told of its target, as a file. */
+  readonly schema?: string;
   /** What comes before `load` in `run`; without it there is no `run`. */
   readonly steps?: readonly (readonly string[])[];
 }
@@ -39,6 +41,13 @@ const flagsOf = (options: LoadOptions): string[] =>
   ]);
 
 const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
+
+const toSql = (dialect: Engine, { options, schema }: Job): Link =>
+  brigade(
+    'to-sql',
+    ...['--dialect', dialect, ...flagsOf(options)],
+    ...(schema === undefined ? [] : ['--target-schema', schema]),
+  );
 
 export const means = {
   'load()': { engines: ['duckdb', 'postgres', 'mysql'], takesWire: true },
@@ -67,7 +76,17 @@ export const means = {
   'to-sql | psql': {
     engines: ['postgres'],
     takesWire: true,
-    links: ({ url, options }) => [brigade('to-sql', '--dialect', 'postgres', ...flagsOf(options)), psql(url)],
+    links: (job) => [toSql('postgres', job), psql(job.url)],
+  },
+  'to-sql | mysql': {
+    engines: ['mysql'],
+    takesWire: true,
+    links: (job) => [toSql('mysql', job), mariadb(job.url)],
+  },
+  'to-sql | sqlite3': {
+    engines: ['sqlite'],
+    takesWire: true,
+    links: (job) => [toSql('sqlite', job), sqlite3(job.url)],
   },
 } as const satisfies Readonly<Record<string, Means>>;
 
@@ -120,7 +139,7 @@ async function called(target: TestTarget, { url, wire, options }: Job): Promise<
   }
 }
 
-const ANY: readonly Engine[] = ['duckdb', 'postgres', 'mysql'];
+const ANY: readonly Engine[] = ['duckdb', 'postgres', 'mysql', 'sqlite'];
 const isProcess = ({ links }: Means) => links !== undefined;
 const SERVERS: readonly Engine[] = ['postgres', 'mysql'];
 

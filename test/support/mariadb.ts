@@ -104,13 +104,16 @@ async function start(): Promise<MariadbServer> {
   };
 }
 
-/** Runs a script with the `mariadb` or `mysql` command, as a user would. */
-export function runMariadb(url: string, text: string): { code: number; stdout: string; stderr: string } {
+/** The `mariadb` or `mysql` command, as a user would give it. */
+export function mariadbClient(url: string): readonly [string, ...string[]] {
   const { hostname, port, pathname } = new URL(url);
-  const { status, stdout, stderr } = spawnSync(
-    program.client,
-    ['--no-defaults', `--host=${hostname}`, `--port=${port}`, '--user=root', pathname.slice(1)],
-    { input: text, encoding: 'utf8' },
-  );
+  const where = [`--host=${hostname}`, `--port=${port}`, '--user=root', pathname.slice(1)];
+  return [program.client, '--no-defaults', ...where];
+}
+
+/** Runs a script with it. */
+export function runMariadb(url: string, text: string): { code: number; stdout: string; stderr: string } {
+  const [client, ...args] = mariadbClient(url);
+  const { status, stdout, stderr } = spawnSync(client, args, { input: text, encoding: 'utf8' });
   return { code: status ?? 1, stdout, stderr };
 }

@@ -231,6 +231,14 @@ export async function runScript(target: TestTarget, text: string): Promise<{ cod
   }
 }
 
+/** A file for `--target-schema`: what the target has by now. */
+export async function schemaFile(target: TestTarget, schema?: string): Promise<string> {
+  const path = join(scratch('schema'), 'columns.ndjson');
+  const columns = await target.select(columnsQuery(target.name, schema));
+  writeFileSync(path, columns.map(([line]) => `${line}\n`).join(''));
+  return path;
+}
+
 /**
  * What `load` would do, by scripts: each knows the target's columns, and what its client fails with is an error of ours.
  */
@@ -239,10 +247,7 @@ export async function scriptInto(
   input: AsyncIterable<Chunk>,
   options: Omit<ToSqlOptions, 'dialect'> = {},
 ): Promise<Loaded> {
-  const path = join(scratch('schema'), 'columns.ndjson');
-  const columns = await target.select(columnsQuery(target.name, options.schema));
-  writeFileSync(path, columns.map(([line]) => `${line}\n`).join(''));
-  const targetSchema = readTargetSchema(path);
+  const targetSchema = readTargetSchema(await schemaFile(target, options.schema));
   const { text, error } = await script(input, { ...options, dialect: target.name, targetSchema });
   const { code, stderr } = await runScript(target, text);
   if (error !== undefined) throw error;
