@@ -124,6 +124,10 @@ function isAlone({ delivery, chunks }: HeldGroup, { options, context }: Session)
       if (parent.line.parent !== undefined) return true;
       // With files of their own they may be in the target before their parent's row.
       if ([...unit.fileTables.values()].includes(table.name)) return true;
+      // Versions are in the order of their groups by all columns of it only.
+      const of = parent.line.order ?? [];
+      const shared = (line.order ?? []).filter((name) => of.includes(name));
+      if (shared.length > 0 && JSON.stringify(shared) !== JSON.stringify(of)) return true;
     }
     if (!hasRows) return false;
     if (mode === 'scd2' || (mode !== 'append' && (line.key ?? []).length === 0)) return true;

@@ -104,7 +104,8 @@ export function forsaken(merge: Merge, { target, keys, order, when }: Forsaken):
   return deleteFrom(target, { from: `(${changed(merge, merge.key, order, order)}) g`, on, when }, dialect);
 }
 
-const keyName = (i: number) => `_brigade_k${i}`;
+/** What the columns of a parent's key are called beside those of its order. */
+export const keyName = (i: number) => `_brigade_k${i}`;
 
 // The rows of a parent that change: `columns` of theirs, whether everything cut from them goes (`_brigade_all`), and by
 // the names of `own` their order.
@@ -121,12 +122,12 @@ function changed(
   return `SELECT ${keys}, CASE WHEN w._brigade_action IN ('r', 'd') THEN 1 ELSE 0 END AS _brigade_all, ${values} FROM ${work} w JOIN ${source} p ON p.${ROW} = w.${ROW} WHERE ${acting}`;
 }
 
-// Whether a row of the target goes, by what changes of its parent: one of the same version or a newer one stays.
-const outdated = (dialect: Dialect, order: readonly MergeColumn[], t: string): string =>
+/** Whether a row of the target goes, by what changes of its parent (`g`): one of the same version or a newer one stays. */
+export const outdated = (dialect: Dialect, order: readonly MergeColumn[], t: string): string =>
   order.length === 0 ? `g._brigade_all = 1` : `(g._brigade_all = 1 OR ${older(dialect, order, t, 'g')})`;
 
-// The columns of the order that both have: those of the subtable, and those of its parent.
-function sharedOrder(merge: Subtable, parent: Merge): { own: MergeColumn[]; of: MergeColumn[] } {
+/** The columns of the order that both have: those of the subtable, and those of its parent. */
+export function sharedOrder(merge: Subtable, parent: Merge): { own: MergeColumn[]; of: MergeColumn[] } {
   const pairs = merge.order.flatMap((own) => {
     const of = parent.order.find(({ name }) => name === own.name);
     return of === undefined ? [] : [{ own, of }];
