@@ -188,6 +188,48 @@ for (const dialect of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
       assert.deepEqual(await target.select('SELECT id FROM users ORDER BY id'), [['1'], ['2']]);
     });
 
+    test('each group of a script may get columns, and wider ones, after rows of it were said', async () => {
+      const target = await make();
+      const first = table('t', 'id int, flag boolean', { key: ['id'], merge: 'upsert' });
+      const grown = {
+        ...first,
+        columns: [
+          { name: 'id', type: 'int' },
+          { name: 'w', type: 'text' },
+        ],
+      } as const;
+      const wider = {
+        ...first,
+        columns: [
+          { name: 'id', type: 'int' },
+          { name: 'flag', type: 'text' },
+        ],
+      } as const;
+      const body = (id: number): Chunk[] => [
+        first,
+        rows(first, { id, flag: true }),
+        grown,
+        rows(grown, { id: id + 1, w: 'new' }),
+        wider,
+        rows(wider, { id: id + 2, flag: 'maybe' }),
+      ];
+      const { text, error } = await script(stream(groups(body(1), body(4))), { dialect });
+      assert.equal(error, undefined);
+      const { code, stderr } = await runScript(target, text);
+      assert.equal(code, 0, stderr);
+      const found = await target.select(
+        `SELECT id, coalesce(flag, '-') AS f, coalesce(w, '-') AS w FROM t ORDER BY id`,
+      );
+      assert.deepEqual(
+        found.map(([id, flag, w]) => [id, flag === '1' ? 'true' : flag, w]),
+        [1, 4].flatMap((id) => [
+          [String(id), 'true', '-'],
+          [String(id + 1), '-', 'new'],
+          [String(id + 2), 'maybe', '-'],
+        ]),
+      );
+    });
+
     test('columns are added where they are missing, and widened with --target-schema', async () => {
       const target = await make();
       const into = dialect === 'sqlite' ? scriptInto : loadInto;

@@ -118,12 +118,14 @@ export const bigquery: Dialect = {
   createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`,
   // https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-language#alter_column_set_data_type_statement
   alter: (change) => {
-    const { table, add, widen } = change;
+    const { table, add, widen, isStage } = change;
     // Both are INT64.
     const changes = widen.filter(({ from, to }) => typeName(from) !== typeName(to));
     refuseWidening({ ...change, widen: changes.filter(({ from, to }) => !isWider(from, to)) }, 'bigquery');
     // One statement, since a table takes few changes in a short time: https://cloud.google.com/bigquery/quotas#standard_tables
-    const parts = add.map(({ name, type }) => `ADD COLUMN IF NOT EXISTS ${quoted(name)} ${typeName(type)}`);
+    const parts = add.map(
+      ({ name, type }) => `ADD COLUMN ${isStage ? '' : 'IF NOT EXISTS '}${quoted(name)} ${typeName(type)}`,
+    );
     return [
       ...(parts.length === 0 ? [] : [`ALTER TABLE ${table} ${parts.join(', ')}`]),
       ...changes.map(

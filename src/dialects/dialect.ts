@@ -25,6 +25,8 @@ export interface TableChange {
   readonly widen: readonly { readonly name: string; readonly from: ColumnType; readonly to: ColumnType }[];
   /** The table's columns are not known: add only those that are missing. */
   readonly ifMissing: boolean;
+  /** It is a stage, which this very run made: nothing of the change can be done already. */
+  readonly isStage?: boolean;
   /** The index that `keyIndex` made, where columns of it may change. */
   readonly index?: { readonly name: string; readonly columns: readonly KeyColumn[] } | undefined;
 }

@@ -173,10 +173,10 @@ export const duckdb: Dialect = {
     return [`CREATE OR REPLACE VIEW ${view} AS ${query}`];
   },
   createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${identifier(schema)}`,
-  alter: ({ table, add, widen }) => [
+  alter: ({ table, add, widen, isStage }) => [
     ...add.map(
       ({ name, type }) =>
-        `ALTER TABLE ${table} ADD COLUMN IF NOT EXISTS ${identifier(name)} ${typeName(type)}`,
+        `ALTER TABLE ${table} ADD COLUMN ${isStage ? '' : 'IF NOT EXISTS '}${identifier(name)} ${typeName(type)}`,
     ),
     ...widen.map(({ name, from, to }) => {
       const column = identifier(name);

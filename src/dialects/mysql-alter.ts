@@ -10,7 +10,7 @@ interface Forms extends Pick<Dialect, 'identifier' | 'literal' | 'cast' | 'check
 }
 
 export function alterMysql(change: TableChange, forms: Forms): string[] {
-  const { table, add, widen, ifMissing } = change;
+  const { table, add, widen, ifMissing, isStage } = change;
   if (ifMissing)
     return [...add.flatMap((column) => addMissing(table, column, forms)), ...checkTypes(change, forms)];
   const { identifier, typeName } = forms;
@@ -21,11 +21,15 @@ export function alterMysql(change: TableChange, forms: Forms): string[] {
     .filter((column) => !toText.includes(column))
     .map(({ name, to }) => `MODIFY COLUMN ${identifier(name)} ${typeName(to)}`);
   return [
-    ...add.flatMap((column) => addMissing(table, column, forms)),
+    ...add.flatMap((column) =>
+      isStage ? [addColumn(table, column, forms)] : addMissing(table, column, forms),
+    ),
     ...modified.flatMap((column) => checkExact(table, column, forms)),
     ...(parts.length === 0 ? [] : [`ALTER TABLE ${table} ${parts.join(', ')}`]),
     ...toText.flatMap((column) => modifyToText(table, column, forms)),
-    ...rewritten.flatMap((column) => rewrite(table, column, forms)),
+    ...rewritten.flatMap((column) =>
+      isStage ? rewrite(table, column, forms) : rewriteOnce(table, column, forms),
+    ),
   ];
 }
 
@@ -37,19 +41,25 @@ function isRewritten({ from, to }: Widening): boolean {
   return !/^(int|bigint|decimal|date$|uuid|text|json)/.test(from);
 }
 
-// Into a column of its own, which then takes the place of the old one in one step. Of a load that was killed in between
-// it may be there already; of a script that is run again all of this may be done.
+// Into a column of its own, which then takes the place of the old one in one step.
 function rewrite(table: string, { name, from, to }: Widening, forms: Forms): string[] {
-  const { identifier, literal, typeName, cast } = forms;
+  const { identifier, typeName, cast } = forms;
   const [column, type] = [identifier(name), typeName(to)];
   const made = identifier(`_brigade_${name}`);
-  const isOld = `SELECT count(*) FROM information_schema.columns WHERE ${tableIs(table, forms)} AND column_name = ${literal(nameOf(column))} AND data_type <> 'longtext'`;
   return [
     `ALTER TABLE ${table} ADD COLUMN ${made} ${type} AFTER ${column}`,
     `UPDATE ${table} SET ${made} = ${cast(column, from, to)}`,
     `ALTER TABLE ${table} DROP COLUMN ${column}, CHANGE COLUMN ${made} ${column} ${type}`,
-  ].flatMap((statement, i) => {
-    const left = i === 0 ? `(${countOf(table, `_brigade_${name}`, forms)}) = 0 AND ` : '';
+  ];
+}
+
+// Of a load that was killed in between the new column may be there already; of a script that is run again all may be done.
+function rewriteOnce(table: string, widening: Widening, forms: Forms): string[] {
+  const { identifier, literal } = forms;
+  const column = identifier(widening.name);
+  const isOld = `SELECT count(*) FROM information_schema.columns WHERE ${tableIs(table, forms)} AND column_name = ${literal(nameOf(column))} AND data_type <> 'longtext'`;
+  return rewrite(table, widening, forms).flatMap((statement, i) => {
+    const left = i === 0 ? `(${countOf(table, `_brigade_${widening.name}`, forms)}) = 0 AND ` : '';
     return prepared(`CASE WHEN ${left}(${isOld}) = 1 THEN ${literal(statement)} ELSE 'DO 0' END`);
   });
 }
@@ -80,11 +90,15 @@ function modifyToText(table: string, { name, to }: Widening, forms: Forms): stri
   return prepared(`concat(${modify}, (${index}))`);
 }
 
+type Added = TableChange['add'][number];
+
+const addColumn = (table: string, { name, type }: Added, { identifier, typeName }: Forms): string =>
+  `ALTER TABLE ${table} ADD COLUMN ${identifier(name)} ${typeName(type)}`;
+
 // There is no ADD COLUMN IF NOT EXISTS in MySQL.
-function addMissing(table: string, { name, type }: TableChange['add'][number], forms: Forms): string[] {
-  const { identifier, literal, typeName } = forms;
-  const statement = literal(`ALTER TABLE ${table} ADD COLUMN ${identifier(name)} ${typeName(type)}`);
-  return prepared(`CASE WHEN (${countOf(table, name, forms)}) = 0 THEN ${statement} ELSE 'DO 0' END`);
+function addMissing(table: string, column: Added, forms: Forms): string[] {
+  const statement = forms.literal(addColumn(table, column, forms));
+  return prepared(`CASE WHEN (${countOf(table, column.name, forms)}) = 0 THEN ${statement} ELSE 'DO 0' END`);
 }
 
 /** Yields 1 if the table has the column, else 0. */

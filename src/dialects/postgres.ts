@@ -125,9 +125,11 @@ export const postgres: Dialect = {
     return block(`DECLARE n text; BEGIN FOR n IN ${query} LOOP EXECUTE ${text}; END LOOP; END`);
   },
   createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`,
-  alter: ({ table, add, widen }) => {
+  alter: ({ table, add, widen, isStage }) => {
     const parts = [
-      ...add.map(({ name, type }) => `ADD COLUMN IF NOT EXISTS ${quoted(name)} ${typeName(type)}`),
+      ...add.map(
+        ({ name, type }) => `ADD COLUMN ${isStage ? '' : 'IF NOT EXISTS '}${quoted(name)} ${typeName(type)}`,
+      ),
       ...widen.map(
         ({ name, from, to }) =>
           `ALTER COLUMN ${quoted(name)} TYPE ${typeName(to)} USING ${cast(quoted(name), from, to)}`,

@@ -122,7 +122,7 @@ export const snowflake: Dialect = {
     return [
       ...change.add.map(
         ({ name, type }) =>
-          `ALTER TABLE ${change.table} ADD COLUMN IF NOT EXISTS ${quoted(name)} ${typeName(type)}`,
+          `ALTER TABLE ${change.table} ADD COLUMN ${change.isStage ? '' : 'IF NOT EXISTS '}${quoted(name)} ${typeName(type)}`,
       ),
       ...able.map(
         ({ name, to }) =>

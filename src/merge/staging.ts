@@ -87,6 +87,7 @@ export function createStaging(engine: Engine, nameCase: NameCase): Staging {
       add: add.map((column) => ({ name: column.target, type: stageType(column) })),
       widen: widen.map(({ column, from, to }) => ({ name: column.target, from, to })),
       ifMissing: false,
+      isStage: true,
     };
     for (const statement of dialect.alter(change)) await engine.run(statement);
   }
