@@ -5,8 +5,6 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { type Dialect, parse as polyglot } from '@polyglot-sql/sdk';
 import fc from 'fast-check';
@@ -14,13 +12,10 @@ import type { ToSqlOptions } from '../src/commands/to-sql.ts';
 import { dialects } from '../src/dialects/index.ts';
 import { textForm } from '../src/dialects/text-forms.ts';
 import { openStore } from '../src/stores/index.ts';
-import type { Chunk, TableLine } from '../src/wire/types.ts';
-import { CASES } from './support/cases.ts';
+import type { Chunk } from '../src/wire/types.ts';
 import { groups, script, stream, type TestGroup, table } from './support/merging.ts';
 import { s3Server } from './support/s3.ts';
-
-const NAMES = ['redshift', 'snowflake', 'bigquery', 'databricks', 'spark'] as const;
-type Name = (typeof NAMES)[number];
+import { file, goldens, modes, NAMES, type Name, OPTIONS } from './support/warehouse-scripts.ts';
 
 const parse = (text: string, name: Name) => polyglot(text, name as Dialect);
 
@@ -71,54 +66,6 @@ import re
 text = re.sub(r' WITH CONNECTION \`[^\`]*\`;', ';', text)
 sqlglot.parse(text, read=sys.argv[1], error_level=sqlglot.errors.ErrorLevel.RAISE)
 `;
-
-function goldens(name: Name): string[] {
-  return readdirSync(join(CASES, 'to-sql'))
-    .filter((folder) => folder.startsWith(`${name}-`))
-    .map((folder) => readFileSync(join(CASES, 'to-sql', folder, 'stdout'), 'utf8'))
-    .filter((text) => text !== '');
-}
-
-const OPTIONS = { storageIntegration: 'acme_s3', connection: 'acme.aws.reader', schema: 'landing' };
-
-const file = (name: string, uri: string, format: string, batch = '1'): Chunk => ({
-  $: 'file',
-  uri,
-  table: name,
-  format: format as 'csv',
-  bytes: 10,
-  etag: 'e',
-  modified: '2026-01-01T00:00:00Z',
-  batch,
-});
-
-const COLUMNS =
-  'id bigint, org text, void boolean, seq decimal(19,0), at timestamp, on_day date, t time, tz timestamptz, raw bytes, d double, ok uuid, v int, code';
-
-/** Every mode, with all that can be asked of it. */
-function modes(repeatable: boolean, format: string): TestGroup[] {
-  const line = (name: string, rest: Partial<TableLine>): TableLine => table(name, COLUMNS, rest);
-  const lines = [
-    line('up', { key: ['id'], merge: 'upsert' }),
-    line('ordered', { key: ['id', 'org'], merge: 'upsert', order: ['seq', 'at'], delete_flag: 'tz' }),
-    line('versioned', { key: ['id'], merge: 'upsert', order: ['seq'], version: 'v' }),
-    line('fact', { key: ['id', 'org'], merge: 'delete-insert', delete_flag: 'void' }),
-    line('history', { key: ['id'], merge: 'scd2', order: ['seq'], delete_flag: 'void' }),
-    line('whole', { key: ['id'], merge: 'replace' }),
-    line('keyless', { merge: 'replace' }),
-    line('refreshed', { key: ['id'], merge: 'upsert', full: true }),
-    ...(repeatable ? [line('log', { merge: 'append' })] : []),
-  ];
-  const uri = (name: string, n: number) => `s3://acme/in's/${name}/${n}.${format}`;
-  const chunks = lines.flatMap((each) => [
-    each,
-    file(each.table, uri(each.table, 1), format),
-    file(each.table, uri(each.table, 2), format, '2'),
-  ]);
-  const emptied = line('emptied', { key: ['id'], merge: 'upsert', full: true });
-  const closed = line('closed', { key: ['id'], merge: 'scd2', order: ['seq'], full: true });
-  return groups(chunks, [emptied, closed], chunks);
-}
 
 for (const name of NAMES) {
   describe(name, () => {

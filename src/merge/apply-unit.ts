@@ -83,8 +83,9 @@ export async function applyUnit(delivery: Delivery, staging: Staging, session: S
       noticeDiscarded(prepared, session.told, context.warn);
       await notice({ engine, own, group, prepared, warn: context.warn });
       const entries = await applyTables(work, prepared);
-      const isRecorded = group === undefined || (await record(group, [...entries, ...summary], session));
       for (const line of ddl) await engine.run(insertDdl(line, feed?.source ?? '', own, dialect));
+      // Last, since not every engine has a transaction around it.
+      const isRecorded = group === undefined || (await record(group, [...entries, ...summary], session));
       return {
         applied: isRecorded,
         sums: await engine.rows(selectCounts(wholeUnit(unit, tables).read, session)),
