@@ -7,12 +7,12 @@ import { DATA, once } from './inputs.ts';
 import type { Job } from './jobs.ts';
 
 const TABLES = ['Bi_FactA', 'Bi_FactB', 'Bi_DimC'];
-const ROWS = 200;
+/** Rows of each table in a group: where groups cost the most, and where rows do. */
+const SIZES = [20, 200];
 
 /** Each group brings new rows, changes some that are there, and deletes a few. */
 export function batchJobs(scale: number): readonly Job[] {
   const count = Math.round(1000 * scale);
-  const wire = () => once(`groups-${count}.wire`, (path) => writeGroups(path, count));
   const database = (name: string) => join(DATA, `${name}.duckdb`);
   const fresh = (name: string) => async () => {
     for (const ending of ['', '.wal']) rmSync(database(name) + ending, { force: true });
@@ -28,30 +28,32 @@ export function batchJobs(scale: number): readonly Job[] {
       return { ours: { target, reset }, theirs: { target, reset } };
     },
   };
-  return Object.entries(engines).map(([engine, open]) => ({
-    name: `a batch of ${count} groups → ${engine}`,
-    async prepare() {
-      const file = await wire();
-      const { ours, theirs } = await open();
-      return {
-        input: `${count} Zenoti groups of ${TABLES.length} × about ${ROWS} rows, as the wire; --batch-groups auto`,
-        ours: `brigade load ${ours.target} --batch-groups auto < ${file}`,
-        reset: ours.reset,
-        peers: [
-          {
-            name: 'the same groups one by one',
-            command: `brigade load ${theirs.target} < ${file}`,
-            reset: theirs.reset,
-            must: 10,
-            once: true,
-          },
-        ],
-      };
-    },
-  }));
+  return Object.entries(engines).flatMap(([engine, open]) =>
+    SIZES.map((rows) => ({
+      name: `a batch of ${count} groups of ${TABLES.length} × ${rows} rows → ${engine}`,
+      async prepare() {
+        const file = await once(`groups-${count}-${rows}.wire`, (path) => writeGroups(path, count, rows));
+        const { ours, theirs } = await open();
+        return {
+          input: `${count} Zenoti groups of ${TABLES.length} × about ${rows} rows, as the wire; --batch-groups auto`,
+          ours: `brigade load ${ours.target} --batch-groups auto < ${file}`,
+          reset: ours.reset,
+          peers: [
+            {
+              name: 'the same groups one by one',
+              command: `brigade load ${theirs.target} < ${file}`,
+              reset: theirs.reset,
+              must: 10,
+              once: true,
+            },
+          ],
+        };
+      },
+    })),
+  );
 }
 
-function writeGroups(path: string, count: number): void {
+function writeGroups(path: string, count: number, size: number): void {
   const file = openSync(path, 'w');
   const say = (line: object) => writeSync(file, `${JSON.stringify(line)}\n`);
   const columns = Object.entries({
@@ -73,9 +75,9 @@ function writeGroups(path: string, count: number): void {
       say({ $: 'file', uri, table, batch: String(n), seq });
       say({ $: 'table', table, columns, key: ['id'], ...merge });
       const rows = new Map<number, string>();
-      for (let row = 0; row < ROWS; row++) {
-        const isNew = row < (ROWS * 3) / 4;
-        const id = isNew ? n * ROWS + row : ((n * 37 + row * 13) % n) * ROWS + (row % ROWS);
+      for (let row = 0; row < size; row++) {
+        const isNew = row < (size * 3) / 4;
+        const id = isNew ? n * size + row : ((n * 37 + row * 13) % n) * size + (row % size);
         rows.set(
           id,
           `{"id":"${id}","organizationid":"org ${id % 7}","void":${row % 20 === 7},"note":"row ${row} of ${n}","amount":"${row}.50","at":"2026-01-02T03:04:05"}\n`,
