@@ -30,6 +30,8 @@ const MB_PER_COLUMN = 0.125;
 
 /** Where a database being written spills: in a directory of its own beside it, readable by its owner only. */
 const spillOf = (path: string) => `${path}.brigade-spill`;
+/** Where a database is made that is not there yet. */
+const draftsOf = (path: string) => `${path}.brigade-draft`;
 
 // What our own statements can get wrong; anything else is about data, disk or the user.
 const BUG = /^(Parser|Binder|Catalog|INTERNAL|Syntax) Error/i;
@@ -40,7 +42,7 @@ const BUG = /^(Parser|Binder|Catalog|INTERNAL|Syntax) Error/i;
  */
 async function createDuckDBFile(path: string): Promise<void> {
   if (path === ':memory:' || existsSync(path)) return;
-  const folder = spillOf(path);
+  const folder = draftsOf(path);
   try {
     mkdirSync(folder, { mode: 0o700 });
   } catch (error) {
@@ -53,6 +55,8 @@ async function createDuckDBFile(path: string): Promise<void> {
     // Never over a file that another process has made meanwhile.
     linkSync(draft, path);
   } catch (error) {
+    // Another process has made the file, and may have removed the folder since.
+    if (existsSync(path)) return;
     if ((error as NodeJS.ErrnoException).syscall !== 'link') throw error;
   } finally {
     rmSync(draft, { force: true });
@@ -76,7 +80,7 @@ async function openDuckDBFile(path: string, readOnly = false): Promise<DuckDB> {
     });
     // The database is ours alone from here on, so what lies there was left by a process that was killed.
     if (!readOnly) {
-      rmSync(spillOf(path), { recursive: true, force: true });
+      for (const left of [draftsOf(path), spillOf(path)]) rmSync(left, { recursive: true, force: true });
       mkdirSync(spillOf(path), { mode: 0o700 });
     }
     return database;

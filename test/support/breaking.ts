@@ -24,7 +24,7 @@ export function someOf<T>(items: readonly T[], few: number, r: Random = random(S
 /** The same target as if it were new, which is cheaper than a new one. */
 export async function emptied(target: TestTarget): Promise<TestTarget> {
   if (target.name === 'duckdb' || target.name === 'sqlite') {
-    for (const rest of ['', '.wal', '-journal', '.brigade-spill'])
+    for (const rest of ['', '.wal', '-journal', '.brigade-spill', '.brigade-draft'])
       rmSync(`${target.url}${rest}`, { recursive: true, force: true });
   } else if (target.name === 'postgres') await target.run('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
   else {
