@@ -17,7 +17,7 @@ import { program } from './cli.ts';
 import { mariadbQuery, mariadbServer, runMariadb } from './mariadb.ts';
 import { postgresServer, query } from './postgres.ts';
 import { scratch } from './scratch.ts';
-import { runSqlite, sqliteFile, sqliteRows, sqliteRun } from './sqlite.ts';
+import { recoverSqlite, runSqlite, sqliteFile, sqliteRows, sqliteRun } from './sqlite.ts';
 
 export const encoder = new TextEncoder();
 
@@ -168,7 +168,10 @@ export async function sqliteTarget(
     how,
     url,
     table: qualified('"'),
-    select: async (sql) => sqliteRows(url, sql),
+    select: async (sql) => {
+      if (how === 'command') recoverSqlite(url);
+      return sqliteRows(url, sql);
+    },
     run: async (sql) => sqliteRun(url, sql),
   };
 }

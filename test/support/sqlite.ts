@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import sqlite3, { type Database } from 'node-sqlite3-wasm';
 import { scratch } from './scratch.ts';
@@ -26,6 +27,18 @@ export function sqliteRows(path: string, sql: string): (string | null)[][] {
     return value instanceof Uint8Array ? Buffer.from(value).toString('hex') : String(value);
   };
   return using(path, (database) => database.all(sql).map((row) => Object.values(row).map(text)));
+}
+
+/**
+ * Undoes what a killed `sqlite3` command was about to commit, as the next one does before anything else. The WebAssembly
+ * takes the journal that is left for that of a process at work, and would read what was never committed.
+ */
+export function recoverSqlite(path: string): void {
+  if (!existsSync(`${path}-journal`)) return;
+  const { status, stderr } = spawnSync('sqlite3', [path, 'SELECT count(*) FROM sqlite_master'], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(stderr);
 }
 
 export function sqliteRun(path: string, sql: string): void {
