@@ -35,7 +35,7 @@ export function batchJobs(scale: number): readonly Job[] {
         const file = await once(`groups-${count}-${rows}.wire`, (path) => writeGroups(path, count, rows));
         const { ours, theirs } = await open();
         return {
-          input: `${count} Zenoti groups of ${TABLES.length} × about ${rows} rows, as the wire; --batch-groups auto`,
+          input: `${count} Zenoti groups of ${TABLES.length} × about ${rows} rows, as the wire; --batch-groups auto ([performance.md](performance.md#batches-of-groups-into-postgresql))`,
           ours: `brigade load ${ours.target} --batch-groups auto < ${file}`,
           reset: ours.reset,
           peers: [

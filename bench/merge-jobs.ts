@@ -140,7 +140,8 @@ export function mergeJobs({ scale, csv, jsonl, avro }: Inputs): readonly Job[] {
     ...Object.entries({ CSV: csv, JSONL: jsonl, Avro: avro }).map(([format, file]) => ({
       name: `first line of ${format}`,
       prepare: async () => ({
-        input: 'decode FILE | head -1',
+        input:
+          '`decode FILE | head -1`; what it takes, and what was tried, is in [performance.md](performance.md#starting)',
         ours: `decode ${await file()} | head -1 > /dev/null`,
         peers: [{ name: 'node -e 0', command: 'node -e 0', must: 0.67, aim: 0.77 }],
       }),
