@@ -74,6 +74,20 @@ function nestedEnd(from: u32): u32 {
 const MEMBERS: u32 = 128;
 const TEXTS: u32 = 12 * 1024;
 let shape: u32 = 0;
+/** The end of a value that begins with `byte` and is no string; `end` if there is none. */
+// @ts-ignore: decorator
+@inline
+function otherEnd(from: u32, byte: u32): u32 {
+  if (byte == 123 || byte == 91) return nestedEnd(from);
+  let at = from;
+  while (at < end) {
+    const next: u32 = load<u8>(at);
+    if (next == 44 || next == 125 || next <= 32) break;
+    at++;
+  }
+  return at;
+}
+
 /** 0: none is known. */
 let members: u32 = 0;
 let hasAllFields: bool = false;
@@ -122,7 +136,7 @@ function walkShape(from: u32, count: u32, fields: u32): u32 {
     if (load<u8>(at++) != 58) return 0;
     const value = at;
     let escaped: u32 = 0;
-    let byte: u32 = load<u8>(at);
+    const byte: u32 = load<u8>(at);
     if (byte == QUOTE) {
       at++;
       while (true) {
@@ -139,14 +153,7 @@ function walkShape(from: u32, count: u32, fields: u32): u32 {
         escaped = ESCAPED;
       }
       at++;
-    } else if (byte == 123 || byte == 91) at = nestedEnd(at);
-    else {
-      while (at < end) {
-        byte = load<u8>(at);
-        if (byte == 44 || byte == 125 || byte <= 32) break;
-        at++;
-      }
-    }
+    } else at = otherEnd(at, byte);
     if (at >= end || at == value) return 0;
     const field = load<u32>(member, 8);
     if (field < count) {
@@ -193,14 +200,7 @@ function walkRow(from: u32, names: u32, count: u32, fields: u32): u32 {
     if (byte == QUOTE) {
       at = stringEnd(at + 1) + 1;
       if (sawEscape) escaped = ESCAPED;
-    } else if (byte == 123 || byte == 91) at = nestedEnd(at);
-    else {
-      while (at < end) {
-        byte = load<u8>(at);
-        if (byte == 44 || byte == 125 || byte <= 32) break;
-        at++;
-      }
-    }
+    } else at = otherEnd(at, byte);
     if (at >= end || at == value) return 0;
     if (field < count) {
       if (load<u32>(fields + field * 8) != 0) return 0;
