@@ -83,8 +83,9 @@ async function start(): Promise<MariadbServer> {
 
   const port = await freePort();
   // The shell stops the server when our end of its standard input closes: also when this process is killed.
+  // A folder of its own for temporary tables: a server that starts deletes those of all others in a shared one.
   const script =
-    '"$2" --no-defaults --datadir="$0" --port="$1" --bind-address=127.0.0.1 --socket="$0/socket" --pid-file="$0/pid" ' +
+    '"$2" --no-defaults --datadir="$0" --tmpdir="$0" --port="$1" --bind-address=127.0.0.1 --socket="$0/socket" --pid-file="$0/pid" ' +
     '--innodb-flush-log-at-trx-commit=0 --innodb-buffer-pool-size=64M --skip-log-bin ' +
     `${program.settings} >"$0/log" 2>&1 </dev/null & ` +
     'server=$!; cat >/dev/null; kill -TERM $server; wait $server';
