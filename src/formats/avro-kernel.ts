@@ -76,7 +76,18 @@ const PADDING = 64;
 /** A row of more bytes than this is refused. */
 export const MAX_ROW_BYTES = 512 * 2 ** 20;
 
-/** Makes a kernel for a row's schema. Its memory: 1 MiB, and as the largest row (or Snappy block) needs. */
+/**
+ * Makes a kernel for a row's schema. Its memory, 1 MiB and as much as the largest row (or Snappy block) needs:
+ *
+ * ```
+ * heapBase
+ * | powers of ten | scratch | operations and texts | rows | keys of maps | 64 | unread bytes … | 64 |
+ *                                                  ^output               ^outputEnd
+ * ```
+ *
+ * Keys of maps are noted from the end of the output downwards while their map is read. The 64 bytes may be read and
+ * written without meaning. The input stands last, since it is what grows often.
+ */
 export function openAvroKernel(row: AvroRecord): AvroKernel {
   const { functions, memory } = loadKernel<Functions>('avro', { initialPages: 8, maxPages: MAX_PAGES });
   const align = (address: number): number => (address + 63) & ~63;
@@ -102,7 +113,6 @@ export function openAvroKernel(row: AvroRecord): AvroKernel {
     bytes = Buffer.from(memory.buffer);
   };
 
-  // Output, then input, which is the one that grows often.
   const output = align(start + program.bytes.length);
   let outputBytes = align(RUN_BYTES + 32 * 1024 + program.margin);
   let outputAt = output;

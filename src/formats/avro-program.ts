@@ -1,7 +1,7 @@
 import { branchesOf, unionType } from './avro-columns.ts';
 import type { AvroRecord, AvroType } from './avro-schema.ts';
 
-/** A schema as the operations that the kernel interprets; the layout is src/kernels/assembly/avro.ts's. */
+/** A schema as the operations that the kernel interprets; the layout is src/kernels/assembly/_avro-operations.ts's. */
 export interface AvroProgram {
   /** To be copied to the address it was compiled for. */
   readonly bytes: Uint8Array;
