@@ -105,9 +105,11 @@ function openItems(
   return { chunks: readItems(items, { isRaw, open }), context: { ...context, stdin: () => file() } };
 }
 
-// Once a stream stands: one given to `super` that has aborted before would destroy it half made.
+// Once a stream stands: a signal given to `super` that has aborted before would destroy it half made. Such a one waits until
+// whoever made the stream has put it into a pipeline, which takes no stream that is destroyed, and would not say why.
 function obey(stream: Duplex | Writable, { signal }: StreamOptions): void {
-  if (signal !== undefined) addAbortSignal(signal, stream);
+  if (signal?.aborted === true) queueMicrotask(() => addAbortSignal(signal, stream));
+  else if (signal !== undefined) addAbortSignal(signal, stream);
 }
 
 class SinkWritable extends Writable {
