@@ -276,6 +276,43 @@ for (const dialect of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
       assert.equal(again.code, 0, again.stderr);
       assert.deepEqual(await target.select('SELECT name, town FROM users WHERE id = 1'), [['c', 'Ooo']]);
     });
+    test('a script that does not know its target stops where a column would alter a value, and names both types', async () => {
+      const kept = [
+        ['bigint', 'int', 7],
+        ['decimal(6,3)', 'decimal(6,3)', '2.125'],
+        ['text', 'text', '007'],
+        ['timestamp', 'timestamp', '2024-01-01T10:00:00.5'],
+      ] as const;
+      const altered = [
+        ['int', 'decimal(3,1)', '1.5'],
+        ['int', 'double', 1.5],
+        ['bigint', 'double', 0.5],
+        ['decimal(6,2)', 'decimal(6,3)', '1.125'],
+        ['decimal(6,2)', 'double', 1.125],
+        ['double', 'decimal(20,2)', '123456789012345678.91'],
+        ['date', 'timestamp', '2024-01-01T10:00:00'],
+        ['date', 'timestamptz', '2024-01-01T10:00:00Z'],
+        ['timestamp', 'timestamptz', '2024-01-01T10:00:00Z'],
+      ] as const;
+      const pairs = [...kept, ...altered];
+      const of = (i: number, type: string) =>
+        table(`t${i}`, `k int, v ${type}`, { key: ['k'], merge: 'upsert' });
+      const target = await make();
+      const first = pairs.map(([have], i) => rows(of(i, have), { k: 1, v: null }));
+      await scriptInto(target, stream(groups(first)));
+      for (const [i, [have, type, value]] of pairs.entries()) {
+        const chunks = [rows(of(i, type), { k: 2, v: value })];
+        const text = await whole(stream([{ group: String(i + 2), after: '1', chunks }]), { allowGap: true });
+        const { code, stderr } = await runScript(target, text);
+        const isKept = i < kept.length;
+        assert.equal(code === 0, isKept, `${have} ${type} ${stderr}`);
+        const expected = `table t${i} column v: expected a column for ${type}, found `;
+        if (!isKept) assert.ok(stderr.includes(expected), stderr);
+        const left = isKept ? [['1'], ['2']] : [['1']];
+        assert.deepEqual(await target.select(`SELECT k FROM t${i} ORDER BY k`), left);
+      }
+    });
+
     test('a script that knew its target, and broke off after it had changed a table, can be run again', async () => {
       const target = await make();
       const typed = (columns: string, ...given: Record<string, unknown>[]) =>

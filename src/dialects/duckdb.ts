@@ -1,6 +1,7 @@
 import { UserError } from '../errors.ts';
 import { type ColumnType, decimalDigits } from '../merge/lattice.ts';
 import { type Dialect, doubleQuoted, replacingQuery, singleQuoted } from './dialect.ts';
+import { checkTypes } from './drift.ts';
 import { DATE, INSTANT, TIME, TIMESTAMP } from './time-forms.ts';
 
 // https://duckdb.org/docs/stable/sql/data_types/overview
@@ -139,6 +140,11 @@ function literal(text: string): string {
   return `E${singleQuoted(text.replaceAll('\\', '\\\\')).replaceAll('\r', '\\r')}`;
 }
 
+const NATIVE = { names: NAMES, texts: ['ENUM(%'], decimal: 'DECIMAL' };
+
+// https://duckdb.org/docs/stable/guides/meta/describe
+const columns = (table: string) => `SELECT column_name AS name, column_type AS type FROM (DESCRIBE ${table})`;
+
 export const duckdb: Dialect = {
   name: 'duckdb',
   schema: 'main',
@@ -173,16 +179,20 @@ export const duckdb: Dialect = {
     return [`CREATE OR REPLACE VIEW ${view} AS ${query}`];
   },
   createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${identifier(schema)}`,
-  alter: ({ table, add, widen, isStage }) => [
-    ...add.map(
-      ({ name, type }) =>
-        `ALTER TABLE ${table} ADD COLUMN ${isStage ? '' : 'IF NOT EXISTS '}${identifier(name)} ${typeName(type)}`,
-    ),
-    ...widen.map(({ name, from, to }) => {
-      const column = identifier(name);
-      return `ALTER TABLE ${table} ALTER COLUMN ${column} TYPE ${typeName(to)} USING ${cast(column, from, to)}`;
-    }),
-  ],
+  alter: (change) => {
+    const { table, add, widen, ifMissing, isStage } = change;
+    return [
+      ...add.map(
+        ({ name, type }) =>
+          `ALTER TABLE ${table} ADD COLUMN ${isStage ? '' : 'IF NOT EXISTS '}${identifier(name)} ${typeName(type)}`,
+      ),
+      ...widen.map(({ name, from, to }) => {
+        const column = identifier(name);
+        return `ALTER TABLE ${table} ALTER COLUMN ${column} TYPE ${typeName(to)} USING ${cast(column, from, to)}`;
+      }),
+      ...(ifMissing ? checkTypes(change, { ...duckdb, types: NATIVE, columns }) : []),
+    ];
+  },
   begin: 'BEGIN TRANSACTION',
   commit: 'COMMIT',
   rollback: 'ROLLBACK',

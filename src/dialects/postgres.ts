@@ -1,5 +1,6 @@
 import { type ColumnType, decimalDigits } from '../merge/lattice.ts';
 import { type Dialect, doubleQuoted, replacingQuery, singleQuoted } from './dialect.ts';
+import { checkTypes } from './drift.ts';
 
 // https://www.postgresql.org/docs/current/datatype.html
 const TYPES: Readonly<Record<string, string>> = {
@@ -64,6 +65,12 @@ function cast(x: string, from: ColumnType | 'staged text', to: ColumnType, colum
   return `CAST(${x} AS ${sql})`;
 }
 
+const NATIVE = { names: NAMES, texts: ['character varying%', 'character(%'], decimal: 'numeric' };
+
+// Types of extensions and of the user's own are left to what the engine makes of them.
+const columns = (table: string) =>
+  `SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid WHERE a.attrelid = ${singleQuoted(table)}::regclass AND a.attnum > 0 AND NOT a.attisdropped AND y.typnamespace = 'pg_catalog'::regnamespace`;
+
 // No name or literal holds it.
 const PLACEHOLDER = '\u0001';
 
@@ -125,7 +132,8 @@ export const postgres: Dialect = {
     return block(`DECLARE n text; BEGIN FOR n IN ${query} LOOP EXECUTE ${text}; END LOOP; END`);
   },
   createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`,
-  alter: ({ table, add, widen, isStage }) => {
+  alter: (change) => {
+    const { table, add, widen, ifMissing, isStage } = change;
     const parts = [
       ...add.map(
         ({ name, type }) => `ADD COLUMN ${isStage ? '' : 'IF NOT EXISTS '}${quoted(name)} ${typeName(type)}`,
@@ -135,7 +143,10 @@ export const postgres: Dialect = {
           `ALTER COLUMN ${quoted(name)} TYPE ${typeName(to)} USING ${cast(quoted(name), from, to)}`,
       ),
     ];
-    return parts.length === 0 ? [] : [`ALTER TABLE ${table} ${parts.join(', ')}`];
+    return [
+      ...(parts.length === 0 ? [] : [`ALTER TABLE ${table} ${parts.join(', ')}`]),
+      ...(ifMissing ? checkTypes(change, { ...postgres, types: NATIVE, columns }) : []),
+    ];
   },
   begin: 'BEGIN',
   commit: 'COMMIT',
