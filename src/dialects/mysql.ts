@@ -271,11 +271,8 @@ export const mysql: Dialect = {
     `SET NAMES utf8mb4 COLLATE ${EXACT}`,
     // Strict, so that nothing is cut to fit; ANSI_QUOTES is left out, since no name of ours is in double quotes.
     `SET SESSION sql_mode = 'STRICT_ALL_TABLES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'`,
-    // How far a recursion goes, which otherwise ends at 1,000 steps: with an error in MySQL, without one in MariaDB; and how
-    // long a list of columns may be, which otherwise is cut off.
-    // https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html#sysvar_cte_max_recursion_depth
-    // https://mariadb.com/kb/en/server-system-variables/#max_recursive_iterations
-    `SET SESSION /*!80017 cte_max_recursion_depth *//*M! max_recursive_iterations */ = 4294967295, SESSION group_concat_max_len = 16777216`,
+    // How long a list of columns may be, which otherwise is cut off.
+    `SET SESSION group_concat_max_len = 16777216`,
     `SET SESSION time_zone = '+00:00', SESSION lock_wait_timeout = ${LOCK_SECONDS}, SESSION innodb_lock_wait_timeout = ${LOCK_SECONDS}`,
   ],
 };

@@ -1,24 +1,35 @@
 /**
  * Where every id of Contentsquare's `user_migrations` ends, as statements: the map says that an id became another one,
  * in chains and now and then in a circle.
+ *
+ * Every row knows where its id is after 2^n steps, and each round puts two such walks together, so that few rounds go
+ * any way. A recursion would be shorter to write, and is not to be had everywhere: Databricks ends one after 100 steps
+ * (https://docs.databricks.com/aws/en/sql/language-manual/sql-ref-syntax-qry-select-cte), BigQuery after 500
+ * (https://cloud.google.com/bigquery/docs/recursive-ctes), Spark has none before 4.1, and none of the three, nor Redshift
+ * (https://docs.aws.amazon.com/redshift/latest/dg/r_WITH_clause.html), nor Snowflake
+ * (https://docs.snowflake.com/en/sql-reference/constructs/with), takes the UNION that ends it in a circle.
  */
 
 import type { Dialect } from '../dialects/dialect.ts';
-import { createStageTable, dropStage } from './forms.ts';
+import type { Prepared } from './apply-tables.ts';
+import type { Engine } from './engine.ts';
+import { createStageTable, deleteFrom } from './forms.ts';
 import { columnName, type Naming, qualified } from './names.ts';
-import type { TablePlan } from './plan.ts';
-import type { StagedTable } from './staged.ts';
 
 /** The map as a unit brought it, and the table of its closure, qualified and quoted. */
-export interface Closure {
-  readonly table: StagedTable;
-  readonly plan: TablePlan;
+export interface Closure extends Pick<Prepared, 'table' | 'plan' | 'merge'> {
   readonly resolved: string;
   readonly naming: Naming;
 }
 
-// The map, an id once.
 const MAP = 'brigade_map';
+
+// A way of 2^16 steps has come to its end after the seventeenth round.
+const STEPS = 65_536;
+const ROUNDS = Math.log2(STEPS) + 1;
+
+// The round of what has reached its end.
+const ENDED = -1;
 
 const MAX_BIGINT = '9223372036854775807';
 const DIGITS = [...'0123456789'];
@@ -32,14 +43,40 @@ function isNoId(text: string, dialect: Dialect): string {
   return `(${digits} = '' OR ${others} <> '' OR length(${short}) > ${MAX_BIGINT.length} OR ${isBig})`;
 }
 
-/**
- * Writes the closure anew. From the ends of the chains backwards each id is met once; what is not met leads into a
- * circle, and ends at its smallest id. Both steps end, whatever the map says.
- */
-export function closure({ table, plan, resolved, naming }: Closure): string[] {
+// No statement of MySQL names a temporary table twice.
+const isPermanent = ({ opensOnce }: Dialect) => opensOnce === true;
+
+const mapName = (naming: Naming): string => (isPermanent(naming.dialect) ? qualified(MAP, naming) : MAP);
+
+/** Makes the table that a closure is found in; not within a transaction, unless tables can be made there. */
+export function createMap(naming: Naming): string {
   const { dialect } = naming;
-  const map = qualified(table.target, naming);
   const bigint = dialect.type('bigint');
+  const columns = [`n ${dialect.type('int')}`, ...['f', 't', 'low'].map((name) => `${name} ${bigint}`)];
+  return createStageTable(mapName(naming), columns, dialect, {
+    key: [
+      { id: 'f', type: 'bigint' },
+      { id: 'n', type: 'int' },
+    ],
+    ifMissing: true,
+    permanent: isPermanent(dialect),
+  });
+}
+
+/**
+ * Writes the closure anew. `f` is after 2^n steps at `t`; the least of the ids on its way is `low`. Where there is no
+ * next step the way has an end, noted as such. What has none after the last round goes round: `t` is on the circle then,
+ * and its own `low` is the smallest id of it. That a circle was walked as a whole shows at that id: it has come upon
+ * itself.
+ */
+export async function writeClosure(
+  { table, plan, merge, resolved, naming }: Closure,
+  engine: Engine,
+): Promise<void> {
+  const { dialect } = naming;
+  const { guard } = merge;
+  const source = qualified(table.target, naming);
+  const map = mapName(naming);
   const [from, to] = (['from_user_id', 'to_user_id'] as const).map((name) => {
     const type = plan.columns.find(({ column }) => column.name.toLowerCase() === name)?.type ?? 'text';
     const id = dialect.identifier(columnName(name, naming));
@@ -48,39 +85,49 @@ export function closure({ table, plan, resolved, naming }: Closure): string[] {
     return {
       given: `m.${id} IS NOT NULL`,
       number: type === 'bigint' ? `m.${id}` : dialect.cast(text, 'staged text', 'bigint'),
-      check: dialect.check(`SELECT ${found} || ${text} FROM ${map} m WHERE ${isNoId(text, dialect)} LIMIT 1`),
+      check: dialect.check(
+        `SELECT ${found} || ${text} FROM ${source} m WHERE ${isNoId(text, dialect)} LIMIT 1`,
+      ),
     };
   }) as [Id, Id];
-  const pairs = `SELECT ${from.number} AS f, max(${to.number}) AS t FROM ${map} m WHERE ${from.given} AND ${to.given} GROUP BY 1`;
-  const steps = [
-    `back (f, t) AS (SELECT m.f, m.t FROM ${MAP} m LEFT JOIN ${MAP} e ON e.f = m.t WHERE e.f IS NULL UNION ALL SELECT m.f, b.t FROM back b JOIN ${MAP} m ON m.t = b.f)`,
-    `circling (f, t) AS (SELECT m.f, m.t FROM ${MAP} m LEFT JOIN back b ON b.f = m.f WHERE b.f IS NULL)`,
-    `walk (f, t) AS (SELECT f, t FROM circling UNION SELECT w.f, o.t FROM walk w JOIN circling o ON o.f = w.t)`,
-  ];
-  const ends = `SELECT w.f, min(w.t) FROM walk w JOIN walk c ON c.f = w.t AND c.t = w.t GROUP BY w.f`;
-  // SQLite looks the map up at every step of the recursion, which takes an index.
-  const isStaged = dialect.opensOnce !== true;
-  const key = [{ id: 't', type: 'bigint' }] as const;
-  return [
-    from.check,
-    to.check,
-    ...(isStaged
-      ? [
-          dropStage(MAP, dialect),
-          createStageTable(MAP, [`f ${bigint}`, `t ${bigint}`], dialect, { unique: 'f', key }),
-          `INSERT INTO ${MAP} (f, t) ${pairs}`,
-          ...analyzed(MAP, 't', dialect),
-        ]
-      : []),
-    `DELETE FROM ${resolved}`,
-    `INSERT INTO ${resolved} (from_user_id, to_user_id) WITH RECURSIVE ${[...(isStaged ? [] : [`${MAP} AS (${pairs})`]), ...steps].join(', ')} SELECT f, t FROM back UNION ALL ${ends}`,
-    ...analyzed(resolved, 'from_user_id', dialect),
-    ...(isStaged ? [dropStage(MAP, dialect)] : []),
-  ];
-}
+  const analyze = async (name: string, columns: readonly string[]) => {
+    if (dialect.analyze !== undefined) await engine.run(dialect.analyze(name, columns));
+  };
+  const empty = deleteFrom(map, {}, dialect);
 
-const analyzed = (table: string, column: string, { analyze }: Dialect): string[] =>
-  analyze === undefined ? [] : [analyze(table, [column])];
+  await engine.run(from.check);
+  await engine.run(to.check);
+  await engine.run(empty);
+  const when = guard === undefined ? '' : ` AND ${guard}`;
+  await engine.run(
+    `INSERT INTO ${map} (n, f, t, low) SELECT 0, p.f, p.t, p.t FROM (SELECT ${from.number} AS f, max(${to.number}) AS t FROM ${source} m WHERE ${from.given} AND ${to.given}${when} GROUP BY 1) p`,
+  );
+  const circling = (n: number) => `FROM ${map} a JOIN ${map} b ON b.f = a.t AND b.n = ${n}`;
+  const underway = (n: number) =>
+    `FROM ${map} a LEFT JOIN ${map} b ON b.f = a.t AND b.n = ${n} LEFT JOIN ${map} c ON c.f = b.low AND c.n = ${n} AND c.low = c.f WHERE a.n = ${n} AND c.f IS NULL LIMIT 1`;
+  let n = 0;
+  for (; n < ROUNDS; n++) {
+    await analyze(map, ['n', 'f', 't']);
+    // A script cannot stop before.
+    const left = await engine.rows(`SELECT a.f ${underway(n)}`);
+    if (left?.length === 0) break;
+    await engine.run(
+      `INSERT INTO ${map} (n, f, t, low) SELECT CASE WHEN b.n = ${n} THEN ${n + 1} ELSE ${ENDED} END, a.f, coalesce(b.t, a.t), CASE WHEN b.low < a.low THEN b.low ELSE a.low END FROM ${map} a LEFT JOIN ${map} b ON b.f = a.t AND b.n IN (${n}, ${ENDED}) WHERE a.n = ${n}`,
+    );
+  }
+  const long = dialect.literal(
+    `table ${table.name}: expected chains of at most ${STEPS} ids, found a longer one that begins with `,
+  );
+  await engine.run(
+    dialect.check(`SELECT ${long} || ${dialect.cast('a.f', 'bigint', 'text')} ${underway(n)}`),
+  );
+  await engine.run(deleteFrom(resolved, { when: guard }, dialect));
+  await engine.run(
+    `INSERT INTO ${resolved} (from_user_id, to_user_id) SELECT a.f, a.t FROM ${map} a WHERE a.n = ${ENDED} UNION ALL SELECT a.f, b.low ${circling(n)} WHERE a.n = ${n}`,
+  );
+  await analyze(resolved, ['from_user_id']);
+  await engine.run(empty);
+}
 
 interface Id {
   /** A condition. */

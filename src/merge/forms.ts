@@ -5,15 +5,26 @@ import type { Dialect, KeyColumn } from '../dialects/dialect.ts';
 /** Something to select from whose one row says nothing: not every engine takes WHERE without FROM. */
 export const ONE_ROW = '(SELECT 1 AS one) o';
 
-/** A table for the time of a unit. `unique`: a column that differs in every row; `key`: what it will be joined by. */
+interface StageForm {
+  /** A column that differs in every row. */
+  readonly unique?: string;
+  /** What it will be joined by. */
+  readonly key?: readonly KeyColumn[];
+  /** It may be there. */
+  readonly ifMissing?: boolean;
+  /** It is a table like any other. */
+  readonly permanent?: boolean;
+}
+
+/** A table for the time of a unit. */
 export function createStageTable(
   table: string,
   columns: readonly string[],
   dialect: Dialect,
-  { unique, key = [] }: { readonly unique?: string; readonly key?: readonly KeyColumn[] } = {},
+  { unique, key = [], ifMissing = false, permanent = dialect.permanentStages === true }: StageForm = {},
 ): string {
-  const create = dialect.permanentStages === true ? 'CREATE TABLE' : 'CREATE TEMPORARY TABLE';
-  return `${create} ${table} (${[...columns, ...(dialect.stageKeys?.(unique, key) ?? [])].join(', ')})`;
+  const create = `CREATE ${permanent ? '' : 'TEMPORARY '}TABLE ${ifMissing ? 'IF NOT EXISTS ' : ''}`;
+  return `${create}${table} (${[...columns, ...(dialect.stageKeys?.(unique, key) ?? [])].join(', ')})`;
 }
 
 export const dropStage = (table: string, dialect: Dialect): string =>

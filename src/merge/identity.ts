@@ -10,7 +10,7 @@
 import type { ReplacingView, TargetColumn } from '../dialects/dialect.ts';
 import { mismatch } from '../errors.ts';
 import type { ApplyTables, Prepared } from './apply-tables.ts';
-import { closure } from './closure.ts';
+import { createMap, writeClosure } from './closure.ts';
 import { deleteFrom, updateFrom } from './forms.ts';
 import { type ColumnType, columnType } from './lattice.ts';
 import { columnName, qualified, targetName } from './names.ts';
@@ -124,9 +124,12 @@ export async function prepareIdentity(
   plans: ReadonlyMap<StagedTable, TablePlan>,
   apply: ApplyTables,
 ): Promise<void> {
+  const { engine } = apply;
   const mode = identityMode(apply);
   if (mode === undefined) return;
   await createResolved(apply);
+  if ([...plans.keys()].some(({ name, declaredOnly }) => same(name, MAP) && !declaredOnly))
+    await engine.run(createMap(apply.naming));
   if (mode !== 'views') return;
   for (const [table, plan] of plans) {
     const about = userTable(table, plan);
@@ -191,8 +194,7 @@ export async function applyIdentity(prepared: readonly Prepared[], apply: ApplyT
   if (map !== undefined) {
     const body = async () => {
       const resolved = qualified(resolvedName(apply), apply.naming);
-      for (const statement of closure({ ...map, resolved, naming: apply.naming }))
-        await engine.run(statement);
+      await writeClosure({ ...map, resolved, naming: apply.naming }, engine);
     };
     if (flag === undefined) await body();
     else await engine.when(flag(map.table.n), body);
