@@ -196,6 +196,14 @@ test('a field of control characters grows sixfold without harm', async () => {
   assert.ok(rows[0]?.['a'] === value);
 });
 
+test('every byte that JSON escapes is escaped as JSON.stringify does, in quotes and without', async () => {
+  const controls = Array.from({ length: 31 }, (_, at) => String.fromCharCode(at + 1)).join('');
+  const quoted = await decode(`a\n"${controls}\\"""\n`);
+  assert.equal(quoted.text, `${JSON.stringify({ a: `${controls}\\"` })}\n`);
+  const bare = controls.replaceAll(/[\r\n]/g, '');
+  assert.equal((await decode(`a\n${bare}\\\n`)).text, `${JSON.stringify({ a: `${bare}\\` })}\n`);
+});
+
 test('rows of a piece leave before the next piece is waited for', async () => {
   const decoded = csv
     .decode({

@@ -271,6 +271,26 @@ test('bytes that are no UTF-8 are an error', async () => {
   }, /table t from row 1 on: expected UTF-8, found byte 0xff/);
 });
 
+test('a line whose first member is $ is an escaped row, or an error that shows it', async () => {
+  assert.deepEqual(await flatLines([' { "$" : "row" , "row" : {"id":1,"a":2} } ']), {
+    t: ['{"id":1,"a":2}'],
+  });
+  const bad = [
+    '{"$"="row","row":{"id":1}}',
+    '{"$":"raw","row":{"id":1}}',
+    '{"$":"row";"row":{"id":1}}',
+    '{"$":"row","raw":{"id":1}}',
+    '{"$":"row","row"={"id":1}}',
+    '{"$":"row","row":[1]}',
+    '{"$":1,"id":2}',
+    '{"$"}',
+  ];
+  for (const line of bad) {
+    const expected = `table t row 2: expected a row whose first member is no $, or {"$":"row","row":…}, found ${JSON.stringify(line)}`;
+    await assert.rejects(flatLines(['{"id":0,"o":{"a":1}}', line]), { message: expected });
+  }
+});
+
 test('nesting deeper than a thousand levels is an error, and a hundred are not', async () => {
   const deep = (levels: number) => `{"id":1,"l":${'['.repeat(levels)}${']'.repeat(levels)}}`;
   await assert.rejects(flatLines([deep(1100)]), /at most 1000 levels/);

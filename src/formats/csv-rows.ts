@@ -63,17 +63,17 @@ export function csvReader(
 
   // The record at `start`, once all of it is there.
   function measure(final: boolean): { next: number; end: number; fields: number; lines: number } | undefined {
-    if (measuredBytes === 0) functions.startMeasure();
+    if (measuredBytes === 0) functions.startMeasure(dialect.delimiter);
     const anyCr = columns === undefined || lonelyCr;
     const done = functions.measure(buffers.start + measuredBytes, buffers.end, Number(final), Number(anyCr));
-    measuredBytes = functions.getAt() - buffers.start;
+    measuredBytes = functions.getNext() - buffers.start;
     if (done === 0) return undefined;
     measuredBytes = 0;
     return {
-      next: functions.getAt(),
-      end: functions.getFoundEnd(),
-      fields: functions.getColumn() + 1,
-      lines: functions.getLines(),
+      next: functions.getNext(),
+      end: functions.getTextEnd(),
+      fields: functions.getFieldCount(),
+      lines: functions.getLineCount(),
     };
   }
 

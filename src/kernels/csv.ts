@@ -40,9 +40,6 @@ interface Functions {
     final: number,
     maxRows: number,
   ): number;
-  startMeasure(): void;
-  measure(from: number, inputEnd: number, final: number, anyCr: number): number;
-  endedByCr(): number;
   getAt(): number;
   getOutputAt(): number;
   getRows(): number;
@@ -50,6 +47,13 @@ interface Functions {
   getColumn(): number;
   getFound(): number;
   getFoundEnd(): number;
+  startMeasure(delimiter: number): void;
+  measure(from: number, inputEnd: number, final: number, anyCr: number): number;
+  getNext(): number;
+  getTextEnd(): number;
+  getFieldCount(): number;
+  getLineCount(): number;
+  endedByCr(): number;
 }
 
 /** The CSV kernel with its buffers; `functions` say in assembly/csv.ts what they do. */

@@ -1,8 +1,6 @@
 // Any JSON value (RFC 8259), where it ends.
-import { DEPTH, fail, literalEnd, numberEnd, stringEnd, unexpected } from './_json';
+import { DEPTH, fail, literalEnd, MAX_DEPTH, numberEnd, stringEnd, unexpected } from './_json';
 import { stack } from './_names';
-
-const MAX_DEPTH: u32 = 1000;
 
 let lines: bool = false; // a line feed is space too
 

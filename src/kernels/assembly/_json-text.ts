@@ -13,6 +13,24 @@
   return i8x16.bitmask(v128.or(v128.or(quote, backslash), i8x16.lt_u(v, i8x16.splat(32))));
 }
 
+/** A byte below a space, a quote or a backslash, as JSON.stringify escapes it. */
+export function writeEscape(b: u32, o: u32): u32 {
+  let short: u32 = 0;
+  if (b == 34 || b == 92) short = b;
+  else if (b == 10) short = 110;
+  else if (b == 13) short = 114;
+  else if (b == 9) short = 116;
+  else if (b == 8) short = 98;
+  else if (b == 12) short = 102;
+  if (short != 0) {
+    store<u16>(o, <u16>(92 | (short << 8)));
+    return o + 2;
+  }
+  store<u32>(o, 0x3030755c); // \u00
+  store<u16>(o + 4, <u16>(hex(b >> 4) | (hex(b & 15) << 8)));
+  return o + 6;
+}
+
 /** UTF-8 text, escaped as JSON.stringify does, without quotes. */
 export function writeEscaped(i: u32, length: u32, o: u32): u32 {
   const end = i + length;
@@ -26,22 +44,7 @@ export function writeEscaped(i: u32, length: u32, o: u32): u32 {
     i += plain;
     o += plain;
     if (plain == 16) continue;
-    const b: u32 = load<u8>(i++);
-    let short: u32 = 0;
-    if (b == 34 || b == 92) short = b;
-    else if (b == 10) short = 110;
-    else if (b == 13) short = 114;
-    else if (b == 9) short = 116;
-    else if (b == 8) short = 98;
-    else if (b == 12) short = 102;
-    if (short != 0) {
-      store<u16>(o, <u16>(92 | (short << 8)));
-      o += 2;
-    } else {
-      store<u32>(o, 0x3030755c); // \u00
-      store<u16>(o + 4, <u16>(hex(b >> 4) | (hex(b & 15) << 8)));
-      o += 6;
-    }
+    o = writeEscape(load<u8>(i++), o);
   }
   return o;
 }

@@ -1,8 +1,6 @@
 // Whole values of JSON, where each ends: checked, or just passed over. Input ends in a line feed and 64 bytes of
 // padding. A function that looks for an end returns 0 when there is none, after `fail`.
-import { DEPTH, fail, literalEnd, NUMBER, skipSpace, stringEnd, unexpected } from './_json';
-
-export const MAX_DEPTH: u32 = 1000;
+import { DEPTH, fail, literalEnd, MAX_DEPTH, NUMBER, skipSpace, stringEnd, unexpected } from './_json';
 
 /** Of a string, from after its opening quote to after the other: most are short and have no escapes. */
 // @ts-ignore: decorator

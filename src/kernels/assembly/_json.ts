@@ -14,6 +14,9 @@ export const DUPLICATE: u32 = 14;
 export const AFTER: u32 = 15;
 export const WRONG_TYPE: u32 = 16;
 
+/** How many objects and arrays may stand in each other. */
+export const MAX_DEPTH: u32 = 1000;
+
 /** What the last `fail` said: its code, and the bytes it is about. */
 export let problem: u32 = 0;
 export let found: u32 = 0;

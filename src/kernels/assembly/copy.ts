@@ -6,6 +6,7 @@ import { column, fieldStop, kind, writeField, writeNull } from './_copy-field';
 import { lineFeed, writeUsual } from './_copy-row';
 import { copyPlain } from './_copy-text';
 import { writeUnsigned } from './_decimal-text';
+import { innerRow, isEscaped, stoppedAt } from './_escaped-row';
 import { beginRow, columns, endOfGuess, entries, entryOf, rowNumber } from './_names';
 
 export { addEntry, configure } from './_names';
@@ -101,41 +102,21 @@ export function look(input: u32, inputEnd: u32): u32 {
 // Finds the members of the row at `i`, up to after its line feed.
 function walk(i: u32): u32 {
   if (load<u8>(i) != 123) return fail(NOT_OBJECT, i, i + 1);
-  const inner = innerRow(i);
-  if (inner == 0) return problem;
-  i = members(inner);
+  const escaped = isEscaped(i);
+  if (escaped) {
+    i = innerRow(i);
+    if (i == 0) return unexpected(stoppedAt);
+  }
+  i = members(i);
   if (i == 0) return problem;
   i = skipSpace(i);
-  if (inner != rowStart) {
+  if (escaped) {
     if (load<u8>(i) != 125) return unexpected(i);
     i = skipSpace(i + 1);
   }
   if (load<u8>(i) != 10) return fail(AFTER, i, i + 1);
   rowEnd = i + 1;
   return 0;
-}
-
-let rowStart: u32 = 0;
-
-// A row whose first member is `$` is the wrapping of another one: where that begins.
-function innerRow(i: u32): u32 {
-  rowStart = i;
-  const name = skipSpace(i + 1);
-  if ((load<u32>(name) & 0xffffff) != 0x222422) return i; // "$"
-  let j = skipSpace(name + 3);
-  if (load<u8>(j) != 58) { unexpected(j); return 0; }
-  j = skipSpace(j + 1);
-  // "row"
-  if (load<u32>(j) != 0x776f7222 || load<u8>(j + 4) != 34) { unexpected(j); return 0; }
-  j = skipSpace(j + 5);
-  if (load<u8>(j) != 44) { unexpected(j); return 0; }
-  j = skipSpace(j + 1);
-  if (load<u32>(j) != 0x776f7222 || load<u8>(j + 4) != 34) { unexpected(j); return 0; }
-  j = skipSpace(j + 5);
-  if (load<u8>(j) != 58) { unexpected(j); return 0; }
-  j = skipSpace(j + 1);
-  if (load<u8>(j) != 123) { fail(NOT_OBJECT, j, j + 1); return 0; }
-  return j;
 }
 
 // The members of the object at `i`, into the fields: where it ends, 0 after `fail`.

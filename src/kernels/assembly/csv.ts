@@ -1,7 +1,10 @@
 // CSV records to NDJSON rows, 16 bytes at a time: copy, look for a byte that needs care, go on at that byte.
 // The host (src/kernels/csv.ts) owns the memory and draws its layout there. Every buffer is followed by at least
 // 64 bytes that may be read and written without meaning.
+import { writeEscape } from './_json-text';
 import { isTyped } from './_typed';
+
+export { endedByCr, getFieldCount, getLineCount, getNext, getTextEnd, measure, startMeasure } from './_csv-measure';
 
 // What `run` returns; src/kernels/csv.ts has the same table.
 const NEED_INPUT: u32 = 0; // all whole records are written
@@ -17,7 +20,6 @@ const BARE_CR: u32 = 9;
 const WRONG_TYPE: u32 = 10;
 
 const QUOTE: u32 = 34;
-const BACKSLASH: u32 = 92;
 const LF: u32 = 10;
 const CR: u32 = 13;
 
@@ -71,20 +73,6 @@ export function getColumn(): u32 { return column; }
 export function getFound(): u32 { return found; }
 export function getFoundEnd(): u32 { return foundEnd; }
 
-@inline function hexDigit(n: u32): u32 { return n < 10 ? 48 + n : 87 + n; }
-
-// A control character or backslash of a JSON string; returns the length.
-function escape(o: u32, b: u32): u32 {
-  if (b == BACKSLASH) { store<u16>(o, 0x5c5c); return 2; }
-  if (b == LF) { store<u16>(o, 0x6e5c); return 2; }
-  if (b == CR) { store<u16>(o, 0x725c); return 2; }
-  if (b == 9) { store<u16>(o, 0x745c); return 2; }
-  store<u32>(o, 0x3030755c);
-  store<u8>(o + 4, <u8>hexDigit(b >> 4));
-  store<u8>(o + 5, <u8>hexDigit(b & 15));
-  return 6;
-}
-
 @inline function isNullText(start: u32, length: u32): bool {
   if (length != nullLength) return false;
   for (let k: u32 = 0; k < length; k++) if (load<u8>(start + k) != load<u8>(nullText + k)) return false;
@@ -136,7 +124,7 @@ export function run(input: u32, inputEnd: u32, output: u32, enough: u32, outputE
       o += keyLength;
       const opening = o;
       store<u8>(o++, 34);
-      let start = i, stop: u32;
+      let start = i, stop: u32, isNull: bool;
       if (i < inputEnd && load<u8>(i) == QUOTE) {
         let closed = false;
         start = ++i;
@@ -168,7 +156,7 @@ export function run(input: u32, inputEnd: u32, output: u32, enough: u32, outputE
           if (b == 0) return fail(NUL, c, i, i + 1);
           if (b == LF) newLines++;
           else if (b == CR && !(i + 1 < inputEnd && load<u8>(i + 1) == LF)) newLines++;
-          o += escape(o, b);
+          o = writeEscape(b, o);
           i++;
         }
         if (!closed) {
@@ -181,13 +169,7 @@ export function run(input: u32, inputEnd: u32, output: u32, enough: u32, outputE
           b = load<u8>(i);
           if (b != delimiter && b != LF && b != CR) return fail(AFTER_QUOTE, c, i, i + 1);
         } else if (!final) return NEED_INPUT;
-        if (stop == start && quotedEmptyIsNull) {
-          store<u32>(opening, 0x6c6c756e);
-          o = opening + 4;
-        } else {
-          if (type != 0 && !isTyped(type, load<u32>(entry, 12), start, stop)) return fail(WRONG_TYPE, c, start, stop);
-          store<u8>(o++, 34);
-        }
+        isNull = stop == start && quotedEmptyIsNull;
       } else {
         while (true) {
           const v = v128.load(i);
@@ -210,7 +192,7 @@ export function run(input: u32, inputEnd: u32, output: u32, enough: u32, outputE
           if (b == QUOTE) return fail(BARE_QUOTE, c, i, i + 1);
           if (b == 0) return fail(NUL, c, i, i + 1);
           if (o > limit) break;
-          o += escape(o, b);
+          o = writeEscape(b, o);
           i++;
         }
         if (i >= inputEnd) {
@@ -220,13 +202,14 @@ export function run(input: u32, inputEnd: u32, output: u32, enough: u32, outputE
           b = LF;
         } else if (o > limit) return OUTPUT_FULL;
         stop = i;
-        if (isNullText(start, stop - start)) {
-          store<u32>(opening, 0x6c6c756e);
-          o = opening + 4;
-        } else {
-          if (type != 0 && !isTyped(type, load<u32>(entry, 12), start, stop)) return fail(WRONG_TYPE, c, start, stop);
-          store<u8>(o++, 34);
-        }
+        isNull = isNullText(start, stop - start);
+      }
+      if (isNull) {
+        store<u32>(opening, 0x6c6c756e);
+        o = opening + 4;
+      } else {
+        if (type != 0 && !isTyped(type, load<u32>(entry, 12), start, stop)) return fail(WRONG_TYPE, c, start, stop);
+        store<u8>(o++, 34);
       }
       if (b == delimiter) {
         i++;
@@ -255,82 +238,4 @@ export function run(input: u32, inputEnd: u32, output: u32, enough: u32, outputE
     at = i;
     outputAt = o;
   }
-}
-
-// Finding the end of one record, in as many steps as its bytes arrive: for a file's first record, for one larger
-// than a step, and for one that is not right (so quotes out of place are taken for text).
-const FIELD: u32 = 0; // at the start of a field
-const PLAIN: u32 = 1;
-const QUOTED: u32 = 2;
-const QUOTE_IN_QUOTED: u32 = 3;
-const AFTER_CR: u32 = 4;
-
-let state: u32 = FIELD;
-let lastEnd: u32 = 0;
-let afterCr: bool = false; // inside quotes
-
-/** Before the first `measure` of a record. */
-export function startMeasure(): void {
-  state = FIELD;
-  afterCr = false;
-  column = 0;
-  lines = 0;
-}
-
-/** Whether the last measured record ended in a CR without LF. */
-export function endedByCr(): bool { return lastEnd == CR; }
-/** Whether the measured record ended inside quotes, at the end of the input. */
-export function endedInQuotes(): bool { return state == QUOTED; }
-
-/**
- * Goes on from `i`, which is where the last call stopped (`getAt`). True when the record's end is found: `getAt` is
- * where the next begins, `getFoundEnd` where its text ends, `getColumn` the index of its last field, `getLines` its
- * line ends. `anyCr`: a CR without LF ends a record.
- */
-export function measure(i: u32, inputEnd: u32, final: bool, anyCr: bool): bool {
-  let s = state;
-  while (i < inputEnd) {
-    const b: u32 = load<u8>(i);
-    if (s == AFTER_CR) {
-      if (b == LF || anyCr) {
-        lastEnd = b == LF ? LF : CR;
-        foundEnd = i - 1;
-        at = b == LF ? i + 1 : i;
-        lines++;
-        state = FIELD;
-        return true;
-      }
-      s = PLAIN;
-    }
-    i++;
-    if (s == QUOTED) {
-      if (b == QUOTE) s = QUOTE_IN_QUOTED;
-      else if (b == CR || (b == LF && !afterCr)) lines++;
-      afterCr = b == CR;
-    } else if (b == LF) {
-      lastEnd = LF;
-      foundEnd = i - 1;
-      at = i;
-      lines++;
-      state = FIELD;
-      return true;
-    } else if (b == CR) s = AFTER_CR;
-    else if (b == delimiter) {
-      column++;
-      s = FIELD;
-    } else if (b == QUOTE && (s == FIELD || s == QUOTE_IN_QUOTED)) s = QUOTED;
-    else s = PLAIN;
-  }
-  at = i;
-  state = s;
-  if (!final) return false;
-  if (s == AFTER_CR) {
-    lastEnd = CR;
-    lines++;
-    foundEnd = inputEnd - 1;
-  } else {
-    lastEnd = 0;
-    foundEnd = inputEnd;
-  }
-  return true;
 }
