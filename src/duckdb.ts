@@ -86,10 +86,20 @@ export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-/** The one line of a DuckDB error that says what is wrong, without the name of the error's class. */
+/** The one line of a DuckDB error that says what is wrong, without the name of the error's class; of a CSV file, where. */
 export function duckdbMessage(error: unknown): string {
-  return firstLine(messageOf(error)).replace(/^(?:[A-Z][A-Za-z-]*(?: [A-Za-z-]+)* Error: )+/, '');
+  const text = messageOf(error).replace(/^(?:[A-Z][A-Za-z-]*(?: [A-Za-z-]+)* Error: )+/, '');
+  const file = /^ {2}file = (.+)$/m.exec(text)?.[1];
+  if (file === undefined) return firstLine(text);
+  const line = /^CSV Error on Line: (\d+)/.exec(text);
+  const place = line === null ? '' : ` line ${line[1]}`;
+  const what = CSV_FAULT.exec(text)?.[0] ?? firstLine(text);
+  return `file ${file}${place}: DuckDB: ${what} (decode before this command may read it, or tell more)`;
 }
+
+// After the line of the file, which may be of any length.
+const CSV_FAULT =
+  /^(Expected Number of Columns: |Value with unterminated quote|Invalid unicode|Maximum line size).*$/m;
 
 function firstLine(text: string): string {
   return text.split('\n', 1)[0]!.trim();

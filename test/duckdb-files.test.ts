@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import type { Chunk } from '../src/wire/types.ts';
 import { foreignParquet } from './support/foreign-parquet.ts';
 import { columns, groups, runScript, script, stream, targets } from './support/merging.ts';
@@ -12,20 +13,21 @@ import { scratch } from './support/scratch.ts';
 async function read(
   feed: 'zenoti' | 'exports' | 'stitch',
   columnText: string,
-  ...texts: (string | Buffer)[]
+  ...texts: (string | Buffer | readonly [ending: string, bytes: Buffer])[]
 ) {
   const folder = scratch('files');
   mkdirSync(folder, { recursive: true });
   const files = texts.map((text, i): Chunk => {
-    const format = typeof text === 'string' ? 'csv' : 'parquet';
-    const path = join(folder, `${i}.${format}`);
-    writeFileSync(path, text);
+    const format = Buffer.isBuffer(text) ? 'parquet' : 'csv';
+    const [ending, bytes] = typeof text === 'string' || Buffer.isBuffer(text) ? [format, text] : text;
+    const path = join(folder, `${i}.${ending}`);
+    writeFileSync(path, bytes);
     return {
       $: 'file',
       uri: pathToFileURL(path).href,
       table: 't',
       format,
-      bytes: text.length,
+      bytes: bytes.length,
       etag: 'e',
       modified: '2026-01-01T00:00:00Z',
     };
@@ -36,13 +38,31 @@ async function read(
     dialect: 'duckdb',
     targetName: '{table}',
   });
-  assert.equal(made.error, undefined);
+  if (made.error !== undefined) throw made.error;
   const { code, stderr } = await runScript(target, made.text);
   if (code !== 0) throw new Error(stderr);
   return target.select('SELECT * FROM t ORDER BY ALL');
 }
 
 describe('CSV that DuckDB reads by itself', () => {
+  test('is refused where it is cut off within quotes, or its compressed data are: DuckDB would take it for whole', async () => {
+    const cut = read('zenoti', 'id int, name text', '1,"a"\n', '2,"b\n3,c\n');
+    await assert.rejects(
+      cut,
+      /file .*1\.csv: expected an end of every quoted field, found an odd number of quotes \(1\)/,
+    );
+    const rows = Array.from({ length: 5000 }, (_, i) => `${i},name ${i}\n`).join('');
+    const packed = gzipSync(rows);
+    const readPacked = (bytes: Buffer) => read('zenoti', 'id int, name text', ['csv.gz', bytes]);
+    assert.equal((await readPacked(packed)).length, 5000);
+    await assert.rejects(
+      readPacked(packed.subarray(0, packed.length / 2)),
+      /0\.csv\.gz .*: expected the rest of a gzip/,
+    );
+    packed[packed.length - 2]! ^= 1;
+    await assert.rejects(readPacked(packed), /0\.csv\.gz .*: expected sound gzip data/);
+  });
+
   test('goes by the names of its header, in whatever order each file has them', async () => {
     assert.deepEqual(
       await read('exports', 'id int, name text', 'id,name\n1,a\n', 'name,id\nb,2\n', 'ID\n3\n'),

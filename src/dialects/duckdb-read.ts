@@ -10,10 +10,10 @@ import { duckdb } from './duckdb.ts';
 export function insertParsed(
   fill: Fill,
   from: string,
-  own: { row: string; batch: string; shape: string },
+  own: { row: string; batch: string; shape: string; told?: string },
 ): string {
   const targets = fill.columns.map(({ target }) => duckdb.identifier(target));
-  const values = fill.columns.map((column) => parsed(fill, column, own.row));
+  const values = fill.columns.map((column) => parsed(fill, column, own.told ?? own.row));
   return `INSERT INTO ${fill.stage} (${[ROW, BATCH, SHAPE, ...targets].join(', ')}) SELECT ${[own.row, own.batch, own.shape, ...values].join(', ')} FROM ${from}`;
 }
 
@@ -63,7 +63,8 @@ export function insertFiles(
   // The number is settled first: messages name it, and a window may not stand within them.
   const numbered = (from: string, condition = '') =>
     `(SELECT ${own.row} AS ${ROW}, f.* FROM ${from} f${condition}) r`;
-  const read = { ...own, row: `r.${ROW}` };
+  // Files begin far apart, so that all rows of one come before those of the next.
+  const read = { ...own, row: `r.${ROW}`, told: `r.${ROW} - ${fill.firstRow}` };
   switch (format) {
     case 'csv': {
       const options = `delim = ${singleQuoted(csv.delimiter)}, quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = ${csv.emptyIsNull}, strict_mode = true, parallel = false, compression = '${compression}'`;

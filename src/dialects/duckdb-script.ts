@@ -6,6 +6,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { mismatch } from '../errors.ts';
+import { checkSound } from '../formats/sound.ts';
 import { BATCH, type Fill, ROW, SHAPE, textOf } from '../merge/engine.ts';
 import type { Run } from '../wire/types.ts';
 import { duckdb } from './duckdb.ts';
@@ -44,6 +45,7 @@ export function duckdbScript({ write: out, targetSchema }: ScriptOptions): Scrip
       for (const statement of insertRows(fill, run)) write(`${statement};\n`);
     },
     async fillFiles(fill, files, csv) {
+      for (const file of files) if (file.uri.startsWith('file:')) await checkSound(file);
       const paths = files.map(({ uri }) => (uri.startsWith('file:') ? fileURLToPath(uri) : uri));
       write(`${insertFiles(fill, files, paths, csv)};\n`);
     },

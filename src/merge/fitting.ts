@@ -32,6 +32,11 @@ function rowsOf({ name, line }: StagedTable, fileTables: ReadonlyMap<string, str
   // A subtable's rows were cut from those of its parent.
   const own = of(name);
   const files = own.length > 0 ? own : of(line.parent);
+  return rowsOfFiles(files);
+}
+
+/** ` (rows of …)`: one file, or the first and last of several; of a zip its members alone. */
+export function rowsOfFiles(files: readonly string[]): string {
   const listed = files.filter((uri) => !files.some((other) => other.startsWith(`${uri}!`)));
   const [first] = listed;
   if (first === undefined) return '';

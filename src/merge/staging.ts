@@ -1,11 +1,12 @@
 /** Brings the rows of a unit into stages: temporary tables that grow as columns are met. */
 
-import { mismatch } from '../errors.ts';
+import { mismatch, UserError } from '../errors.ts';
 import { feedOf } from '../feeds/index.ts';
 import { LINEAGE_LOAD } from '../wire/lineage.ts';
 import type { Column, FileLine, Run, TableLine } from '../wire/types.ts';
 import { about } from './about.ts';
 import { BATCH, type CsvForm, type Engine, type Fill, ROW, SHAPE } from './engine.ts';
+import { rowsOfFiles } from './fitting.ts';
 import { createStageTable, dropStage } from './forms.ts';
 import type { NameCase } from './names.ts';
 import {
@@ -125,7 +126,18 @@ export function createStaging(engine: Engine, nameCase: NameCase): Staging {
         const shape = await shapeFor(table, table.line, undefined);
         // Nobody looks at these values: of what type is not said stays text.
         for (const { observed } of shape.columns) if (observed !== undefined) observed.text = true;
-        await engine.fillFiles(fillOf(table, shape, batch), files, csvForm(feed));
+        try {
+          await engine.fillFiles(fillOf(table, shape, batch), files, csvForm(feed));
+        } catch (error) {
+          const uris = files.map(({ uri }) => uri);
+          // What is wrong with a value is told with its row alone.
+          const isTold = (message: string) =>
+            message.startsWith('file ') || uris.some((uri) => message.includes(uri));
+          if (!(error instanceof UserError) || isTold(error.message)) throw error;
+          throw new UserError(`${error.message}${rowsOfFiles(uris)}`, {
+            cause: error,
+          });
+        }
         // Nobody counts these rows; the next file's come after them all the same.
         table.rows += FILE_ROWS;
         table.files += files.length;

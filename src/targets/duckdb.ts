@@ -8,6 +8,7 @@ import { duckdb } from '../dialects/duckdb.ts';
 import { insertFiles, insertSpooled } from '../dialects/duckdb-read.ts';
 import { type DuckDB, duckdbMessage, openDuckDB } from '../duckdb.ts';
 import { messageOf, mismatch, TemporaryError, UserError } from '../errors.ts';
+import { checkSound } from '../formats/sound.ts';
 import type { Fill } from '../merge/engine.ts';
 import type { Row } from '../wire/types.ts';
 import type { Connection } from './connection.ts';
@@ -160,6 +161,7 @@ export function connectDuckDB(
           );
         return fileURLToPath(uri);
       });
+      for (const file of files) await checkSound(file);
       await makeRoom(fill);
       await run(insertFiles(fill, files, paths, csv));
     },
