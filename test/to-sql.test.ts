@@ -190,21 +190,10 @@ for (const dialect of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
 
     test('each group of a script may get columns, and wider ones, after rows of it were said', async () => {
       const target = await make();
-      const first = table('t', 'id int, flag boolean', { key: ['id'], merge: 'upsert' });
-      const grown = {
-        ...first,
-        columns: [
-          { name: 'id', type: 'int' },
-          { name: 'w', type: 'text' },
-        ],
-      } as const;
-      const wider = {
-        ...first,
-        columns: [
-          { name: 'id', type: 'int' },
-          { name: 'flag', type: 'text' },
-        ],
-      } as const;
+      const keyed = { key: ['id'], merge: 'upsert' } as const;
+      const first = table('t', 'id int, flag boolean', keyed);
+      const grown = table('t', 'id int, w text', keyed);
+      const wider = table('t', 'id int, flag text', keyed);
       const body = (id: number): Chunk[] => [
         first,
         rows(first, { id, flag: true }),

@@ -260,12 +260,17 @@ test('a script that BigQuery would not take as one query is refused, with what t
   assert.match(text.trim().split('\n').at(-1)!, /^SELECT .*the script was cut off/);
 });
 
-test('with a manifest 10,000 files of a table are one short query of BigQuery, which names no file twice', async () => {
+/** A place for manifests, in a bucket of its own on a server of its own. */
+async function scratchAt(scratch: string) {
   const server = await s3Server();
-  await server.makeBucket('listed');
-  const at = { scratch: 's3://listed/x', endpoint: server.endpoint, region: 'us-east-1', pathStyle: true };
+  await server.makeBucket(new URL(scratch).host);
   process.env['AWS_ACCESS_KEY_ID'] ??= 'test';
   process.env['AWS_SECRET_ACCESS_KEY'] ??= 'test';
+  return { scratch, endpoint: server.endpoint, region: 'us-east-1', pathStyle: true };
+}
+
+test('with a manifest 10,000 files of a table are one short query of BigQuery, which names no file twice', async () => {
+  const at = await scratchAt('s3://listed/x');
   const line = table('t', 'id int', { key: ['id'], merge: 'upsert' });
   const uris = Array.from({ length: 10_000 }, (_, n) => `s3://listed/${'a-long-folder/'.repeat(7)}${n}.csv`);
   const files = uris.map((uri) => file('t', uri, 'csv'));
@@ -284,11 +289,7 @@ test('with a manifest 10,000 files of a table are one short query of BigQuery, w
 });
 
 test("Redshift's COPY by a manifest is read by an independent parser, and the manifest is not the script's", async () => {
-  const server = await s3Server();
-  await server.makeBucket('manifests');
-  const at = { scratch: 's3://manifests', endpoint: server.endpoint, region: 'us-east-1', pathStyle: true };
-  process.env['AWS_ACCESS_KEY_ID'] ??= 'test';
-  process.env['AWS_SECRET_ACCESS_KEY'] ??= 'test';
+  const at = await scratchAt('s3://manifests');
   for (const format of ['csv', 'parquet', 'avro', 'jsonl']) {
     const { text, error } = await script(stream(modes(true, format)), { dialect: 'redshift', ...at });
     assert.equal(error, undefined);
