@@ -1086,6 +1086,19 @@ for (const name of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
       );
     });
 
+    test('a key whose columns come in another case is the same one', async () => {
+      const { into, select } = await fresh();
+      const upper = table('users', 'ID int, Area text, NAME text', { key: ['ID', 'Area'], merge: 'upsert' });
+      const lower = table('users', 'id int, area text, name text', { key: ['id', 'area'], merge: 'upsert' });
+      await into(stream(groups([rows(upper, { ID: 1, Area: 'x', NAME: 'a' })])));
+      const chunks = [rows(lower, { id: 1, area: 'x', name: 'b' }, { id: 2, area: 'x', name: 'c' })];
+      await into(stream([{ group: '2', after: '1', chunks }]));
+      assert.deepEqual(await select('SELECT id, name FROM @users ORDER BY id'), [
+        ['1', 'b'],
+        ['2', 'c'],
+      ]);
+    });
+
     test('schema scripts are recorded, and a table that is only declared exists', async () => {
       const { into, select } = await fresh();
       async function* input(): AsyncIterable<Chunk> {

@@ -194,7 +194,9 @@ export const sqlite: Dialect = {
   check: (query) => `SELECT ${raise('m')} FROM (SELECT (${query}) AS m) WHERE m IS NOT NULL`,
   stageKeys: (unique, key) => [
     ...(unique === undefined ? [] : [`UNIQUE (${unique})`]),
-    ...(key.length === 0 ? [] : [`UNIQUE (${[...key.map(({ id }) => id), ...(unique === undefined ? [] : [unique])].join(', ')})`]),
+    ...(key.length === 0
+      ? []
+      : [`UNIQUE (${[...key.map(({ id }) => id), ...(unique === undefined ? [] : [unique])].join(', ')})`]),
   ],
   dropStage: (table) => `DROP TABLE IF EXISTS temp.${table}`,
   // From the few rows that change to the many that there are: CROSS JOIN keeps that order.

@@ -132,6 +132,7 @@ export async function mergeTable(
         table: table.name,
         source: apply.source ?? '',
         key: [...(table.line.key ?? [])].sort(),
+        anyCase: dialect.foldsCase || naming.nameCase !== 'keep',
         mode: plan.validity === undefined ? modeOf(table) : scd2Mode(plan.validity),
         parent: parent === undefined ? undefined : targetName(parent, apply, naming),
       };

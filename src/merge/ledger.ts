@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dialect } from '../dialects/dialect.ts';
+import { compareText } from '../wire/order.ts';
 import type { DdlLine } from '../wire/types.ts';
 import { now, ONE_ROW, primaryKey } from './forms.ts';
 import { type Naming, qualified } from './names.ts';
@@ -192,6 +193,8 @@ export interface TableEntry {
   readonly table: string;
   readonly source: string;
   readonly key: readonly string[];
+  /** Whether the target calls columns alike whose names differ in case only: vendors change it between deliveries. */
+  readonly anyCase: boolean;
   readonly mode: string;
   readonly parent: string | undefined;
 }
@@ -201,14 +204,21 @@ export function rememberTable(entry: TableEntry, own: OwnTables, dialect: Dialec
   const quote = (text: string) => dialect.literal(text);
   const key = entry.key.join(',');
   const is = `target = ${quote(entry.target)}`;
+  const folded = [key, [...entry.key].sort(byLowerCase).join(',')].map((text) => quote(text.toLowerCase()));
+  const another = [
+    `coalesce(merge_key, '') <> ${quote(key)}`,
+    ...(entry.anyCase ? [`lower(coalesce(merge_key, '')) NOT IN (${[...new Set(folded)].join(', ')})`] : []),
+  ].join(' AND ');
   const before = `coalesce(merge_mode, '') || ' by ' || coalesce(merge_key, '')`;
   return [
     dialect.check(
-      `SELECT ${quote(`table ${entry.table}: expected the merge used so far, `)} || ${before} || ${quote(`, found ${entry.mode} by ${key}; to have it merged in another way, load the table anew (docs/merging.md)`)} FROM ${own.table} WHERE ${is} AND (coalesce(merge_mode, '') <> ${quote(entry.mode)} OR coalesce(merge_key, '') <> ${quote(key)})`,
+      `SELECT ${quote(`table ${entry.table}: expected the merge used so far, `)} || ${before} || ${quote(`, found ${entry.mode} by ${key}; to have it merged in another way, load the table anew (docs/merging.md)`)} FROM ${own.table} WHERE ${is} AND (coalesce(merge_mode, '') <> ${quote(entry.mode)} OR (${another}))`,
     ),
     `INSERT INTO ${own.table} (target, table_name, source, merge_key, merge_mode, parent) SELECT ${quote(entry.target)}, ${quote(entry.table)}, ${quote(entry.source)}, ${quote(key)}, ${quote(entry.mode)}, ${entry.parent === undefined ? 'NULL' : quote(entry.parent)} FROM ${ONE_ROW} WHERE NOT EXISTS (SELECT 1 FROM ${own.table} WHERE ${is})`,
   ];
 }
+
+const byLowerCase = (a: string, b: string) => compareText(a.toLowerCase(), b.toLowerCase());
 
 /** The newest group of every table of every scope, that of the scope itself (table empty) first. */
 export function selectState(own: OwnTables, dialect: Dialect): string {
