@@ -1,4 +1,5 @@
 import { mismatch } from '../errors.ts';
+import { ESCAPED_ROW } from '../wire/escaped-row.ts';
 import { LINEAGE_FILE, LINEAGE_ROW } from '../wire/lineage.ts';
 import { runOfBytes } from '../wire/run.ts';
 import type { FileLine, Run, TableLine } from '../wire/types.ts';
@@ -9,7 +10,7 @@ export type AddLineage = (run: Run) => Run;
 const LF = 10;
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
-const ESCAPED = Buffer.from('{"$":"row","row":');
+const ESCAPED = Buffer.from(ESCAPED_ROW);
 
 /** Gives what adds the lineage of one file after the other; table lines with the two columns are made once each. */
 export function createLineage(): (file: FileLine) => AddLineage {

@@ -1,5 +1,6 @@
 import { mismatch, type UserError } from '../errors.ts';
 import { type KindedName, kindOf } from '../wire/order.ts';
+import { isSourceKey, sourceKeyColumn } from '../wire/subtable-columns.ts';
 import type { TableLine } from '../wire/types.ts';
 
 /** The options of `dedupe`; the names are those of the flags. */
@@ -39,8 +40,6 @@ export interface TableRule {
   readonly sourceKey: readonly KindedName[] | undefined;
 }
 
-const SOURCE_KEY = '_sdc_source_key_';
-
 /**
  * The rule for the rows under a table line; undefined if they pass untouched: those of `append` and `scd2`, and
  * of `replace` or `full` without a key.
@@ -63,14 +62,16 @@ export function tableRule(
   const keyNames = line.key ?? (isChild ? undefined : options.key);
   if (keyNames === undefined || keyNames.length === 0) {
     if (merge === 'replace' || line.full === true) return undefined;
-    const how = isChild ? `a key with ${SOURCE_KEY}… columns` : 'a key (--key, or "key" in the catalog)';
+    const how = isChild
+      ? `a key with ${sourceKeyColumn('…')} columns`
+      : 'a key (--key, or "key" in the catalog)';
     throw mismatch(`table ${line.table}`, how, 'none');
   }
-  const sourceNames = isChild ? keyNames.filter((name) => name.startsWith(SOURCE_KEY)).sort() : undefined;
+  const sourceNames = isChild ? keyNames.filter(isSourceKey).sort() : undefined;
   if (sourceNames?.length === 0) {
     throw mismatch(
       `table ${line.table}, a subtable of ${line.parent}`,
-      `a key with ${SOURCE_KEY}… columns`,
+      `a key with ${sourceKeyColumn('…')} columns`,
       keyNames.join(', '),
     );
   }

@@ -1,5 +1,6 @@
 import { mismatch, UserError } from '../errors.ts';
 import { type KindedName, keyText } from '../wire/order.ts';
+import { isSourceKey, sourceKeyOf } from '../wire/subtable-columns.ts';
 import type { Row } from '../wire/types.ts';
 import type { LogEntry, RowLog } from './log.ts';
 
@@ -88,8 +89,8 @@ function recordKey(entry: LogEntry, row: Row, columns: readonly KindedName[]): s
 
 function conflict(table: string, { times }: Repeated, child: Row): UserError {
   const key = Object.entries(child)
-    .filter(([name]) => name.startsWith(SOURCE_KEY))
-    .map(([name, value]) => `${name.slice(SOURCE_KEY.length)} ${JSON.stringify(value)}`)
+    .filter(([name]) => isSourceKey(name))
+    .map(([name, value]) => `${sourceKeyOf(name)} ${JSON.stringify(value)}`)
     .join(', ');
   return mismatch(
     `table ${table}`,
@@ -97,5 +98,3 @@ function conflict(table: string, { times }: Repeated, child: Row): UserError {
     `${times} rows of ${key} whose subtables differ; is the key too narrow? (key and order stand in the catalog)`,
   );
 }
-
-const SOURCE_KEY = '_sdc_source_key_';

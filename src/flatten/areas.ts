@@ -1,3 +1,4 @@
+import { aligned } from '../kernels/buffers.ts';
 import type { FlattenKernel } from '../kernels/flatten.ts';
 import { type Program, programOf, TABLE } from './program.ts';
 import type { Shape } from './shape.ts';
@@ -104,5 +105,3 @@ export function areasOf(kernel: FlattenKernel, shape: Shape): Areas {
     },
   };
 }
-
-const aligned = (size: number): number => Math.ceil(size / 16) * 16;

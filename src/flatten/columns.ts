@@ -1,3 +1,4 @@
+import { levelColumn, sourceKeyColumn } from '../wire/subtable-columns.ts';
 import type { Column, TableLine, TypeName } from '../wire/types.ts';
 import { collision, pathText, type Shape, subtableOf } from './shape.ts';
 
@@ -79,8 +80,8 @@ export function subtableLine(line: TableLine, table: Shape): TableLine {
     root.flat.get(name)?.column.type ?? line.columns?.find((column) => column.name === name)?.type;
   const typed = (name: string, type: TypeName | undefined): Column =>
     type === undefined ? { name } : { name, type };
-  const keys = (root.key ?? []).map((name) => typed(`_sdc_source_key_${name}`, typeOf(name)));
-  const levels = Array.from({ length: table.level }, (_, level) => typed(`_sdc_level_${level}_id`, 'int'));
+  const keys = (root.key ?? []).map((name) => typed(sourceKeyColumn(name), typeOf(name)));
+  const levels = Array.from({ length: table.level }, (_, level) => typed(levelColumn(level), 'int'));
   const carried = root.carriedNames().map((name) => typed(name, typeOf(name)));
   const withdrawn = new Set(table.withdrawn());
   const own = [...table.flat.values()].filter(({ column }) => !withdrawn.has(column.name));

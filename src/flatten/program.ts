@@ -1,4 +1,6 @@
+import { aligned } from '../kernels/buffers.ts';
 import { NODE_FLAGS } from '../kernels/flatten.ts';
+import { levelColumn, sourceKeyColumn } from '../wire/subtable-columns.ts';
 import { type Node, nodesOf, useOf } from './nodes.ts';
 import type { Shape } from './shape.ts';
 
@@ -88,7 +90,7 @@ export function programOf(shape: Shape, base: number): Program {
 
   const captured = new Map<string, number>();
   const captures = [
-    ...key.map((name) => [name, `_sdc_source_key_${name}`]),
+    ...key.map((name) => [name, sourceKeyColumn(name)]),
     ...carried.map((name) => [name, name]),
   ];
   for (const [index, [name, column]] of captures.entries()) {
@@ -97,7 +99,7 @@ export function programOf(shape: Shape, base: number): Program {
     put(at + 8, ...texts.add(keyText(column!)));
   }
   for (let level = 0; level < levels; level++)
-    put(levelsAt + 16 * level, ...texts.add(keyText(`_sdc_level_${level}_id`)));
+    put(levelsAt + 16 * level, ...texts.add(keyText(levelColumn(level))));
 
   const nothing = texts.add('\0');
   const entries: number[] = [];
@@ -177,7 +179,7 @@ function newTexts(start: number) {
         texts.push({ bytes, at: end });
         place = [end, bytes.length];
         known.set(text, place);
-        end += 16 * Math.ceil(bytes.length / 16);
+        end += aligned(bytes.length);
       }
       return place;
     },

@@ -1,4 +1,5 @@
 import { mismatch } from '../errors.ts';
+import { levelColumn, sourceKeyColumn } from '../wire/subtable-columns.ts';
 import type { Column, Row, TypeName, Value } from '../wire/types.ts';
 import { type Shape, shapeOf, subtableOf } from './shape.ts';
 
@@ -146,7 +147,7 @@ function openArray(
   for (const [index, element] of elements.entries()) {
     const ids = [...levels, index];
     const flat: Row = Object.assign(Object.create(null), carried.key);
-    for (const [level, id] of ids.entries()) flat[`_sdc_level_${level}_id`] = id;
+    for (const [level, id] of ids.entries()) flat[levelColumn(level)] = id;
     Object.assign(flat, carried.system);
     const inner: PendingArray[] = [];
     const place: Place = { prefix: '', path: [], depth, top: undefined };
@@ -178,7 +179,7 @@ function carriedMembers(flat: Row, shape: Shape): Carried {
         'NULL',
       );
     }
-    key[`_sdc_source_key_${name}`] = value;
+    key[sourceKeyColumn(name)] = value;
   }
   for (const name of shape.carriedNames()) if (name in flat) system[name] = flat[name]!;
   return { key, system };

@@ -1,5 +1,6 @@
 import { mismatch, UserError } from '../errors.ts';
 import { isLineage } from '../wire/lineage.ts';
+import { levelColumn, sourceKeyColumn } from '../wire/subtable-columns.ts';
 import type { Column, TypeName } from '../wire/types.ts';
 import type { FlattenRowOptions } from './row.ts';
 
@@ -174,11 +175,11 @@ function ownNames(shape: Shape): { readonly name: string; readonly what: string 
   const { root } = shape;
   return [
     ...(root.key ?? []).map((name) => ({
-      name: `_sdc_source_key_${name}`,
+      name: sourceKeyColumn(name),
       what: `the key column ${name} of ${root.name}`,
     })),
     ...Array.from({ length: shape.level }, (_, level) => ({
-      name: `_sdc_level_${level}_id`,
+      name: levelColumn(level),
       what: `the index on array level ${level}`,
     })),
     ...root.carriedNames().map((name) => ({ name, what: `the column ${name} of ${root.name}` })),

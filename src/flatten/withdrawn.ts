@@ -1,5 +1,6 @@
+import { ESCAPED_ROW } from '../wire/escaped-row.ts';
+
 const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^"{}[\],:]+/g;
-const ESCAPED = '{"$":"row","row":';
 
 /**
  * Rows, compact NDJSON, without those of the named members that are null: such a member was written while it could
@@ -15,7 +16,7 @@ export function withoutNulls(rows: Buffer, names: readonly string[]): Buffer {
 }
 
 function withoutMembers(line: string, names: ReadonlySet<string>): string {
-  const [before, after] = line.startsWith(ESCAPED) ? [ESCAPED, '}'] : ['', ''];
+  const [before, after] = line.startsWith(ESCAPED_ROW) ? [ESCAPED_ROW, '}'] : ['', ''];
   const kept: string[] = [];
   let member = '';
   let depth = 0;

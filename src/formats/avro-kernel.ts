@@ -5,6 +5,26 @@ import { RUN_BYTES } from '../wire/types.ts';
 import { type AvroProgram, compileAvro } from './avro-program.ts';
 import type { AvroRecord, AvroType } from './avro-schema.ts';
 
+/** What `run` returns; the same numbers as in assembly/_avro-cursor.ts. */
+const STATUS = {
+  done: 0,
+  full: 1,
+  more: 2,
+  badRow: 3,
+  cut: 16,
+  badBranch: 17,
+  badLength: 18,
+  badVarint: 19,
+  badBoolean: 20,
+  badSymbol: 21,
+  badInt: 22,
+  tooDeep: 23,
+  tooMany: 24,
+} as const;
+
+/** Why a row is bad that can be read to its end; the same numbers as there. */
+const REASON = { badTime: 1, badDecimal: 2, twice: 3 } as const;
+
 /** What the kernel says of a step. */
 export type AvroStep =
   /** The rows asked for are written; or the output must be taken first; or it needs more of the block. */
@@ -140,9 +160,9 @@ export function openAvroKernel(row: AvroRecord): AvroKernel {
     inputEnd += by;
     return true;
   };
-  const problem = (status: number): AvroProblem => {
+  const problem = (explain: Explain, code: number): AvroProblem => {
     const what = program.describe(functions.operation());
-    return { path: what?.path, ...explain(status, what?.type, functions.number()) };
+    return { path: what?.path, ...explain(code, what?.type, functions.number()) };
   };
 
   return {
@@ -191,15 +211,15 @@ export function openAvroKernel(row: AvroRecord): AvroKernel {
         );
         input = functions.inputAt();
         outputAt = functions.outputAt();
-        if (status === 0) return { kind: 'done' };
-        if (status === 2) return { kind: 'more' };
-        if (status === 3) {
+        if (status === STATUS.done) return { kind: 'done' };
+        if (status === STATUS.more) return { kind: 'more' };
+        if (status === STATUS.badRow) {
           const raw = Buffer.copyBytesFrom(bytes, functions.rowAt(), input - functions.rowAt());
-          return { kind: 'bad-row', problem: problem(256 + functions.reason()), raw };
+          return { kind: 'bad-row', problem: problem(explainReason, functions.reason()), raw };
         }
-        if (status !== 1) return { kind: 'broken', problem: problem(status) };
+        if (status !== STATUS.full) return { kind: 'broken', problem: problem(explainStatus, status) };
         if (outputAt > output || functions.rows() > 0) return { kind: 'full' };
-        if (!growOutput()) return { kind: 'broken', problem: problem(-1) };
+        if (!growOutput()) return { kind: 'broken', problem: problem(explainSize, status) };
       }
     },
     rows: () => functions.rows(),
@@ -212,43 +232,62 @@ export function openAvroKernel(row: AvroRecord): AvroKernel {
   };
 }
 
-function explain(status: number, type: AvroType | undefined, n: number): { expected: string; found: string } {
+/** What a code of the kernel means at a value of that type, with the number that was wrong. */
+type Explain = (
+  code: number,
+  type: AvroType | undefined,
+  found: number,
+) => { readonly expected: string; readonly found: string };
+
+const explainStatus: Explain = (status, type, n) => {
   const kind = type === undefined ? 'a value' : `${/^[aeiou]/.test(type.kind) ? 'an' : 'a'} ${type.kind}`;
   switch (status) {
-    case 16:
+    case STATUS.cut:
       return { expected: kind, found: 'the end of the block' };
-    case 17:
+    case STATUS.badBranch:
       return {
         expected: `a branch of a union of ${type?.kind === 'union' ? type.branches.length : 2}`,
         found: String(n),
       };
-    case 18:
+    case STATUS.badLength:
       return { expected: `the length of ${kind}`, found: String(n) };
-    case 19:
+    case STATUS.badVarint:
       return { expected: `an integer of at most 64 bits in ${kind}`, found: 'more than 10 bytes' };
-    case 20:
+    case STATUS.badBoolean:
       return { expected: 'a boolean of 0 or 1', found: String(n) };
-    case 21:
+    case STATUS.badSymbol:
       return {
         expected: `a symbol of 0 to ${type?.kind === 'enum' ? type.symbols.length - 1 : 0}`,
         found: String(n),
       };
-    case 22:
+    case STATUS.badInt:
       return { expected: 'an integer of 32 bits', found: String(n) };
-    case 23:
+    case STATUS.tooDeep:
       return { expected: 'at most 512 levels of nesting', found: 'more' };
-    case 24:
+    case STATUS.tooMany:
       return { expected: 'at most 65536 items without bytes', found: String(n) };
-    case 257:
+    default:
+      throw new Error(`avro kernel: unknown status ${status}`);
+  }
+};
+
+const explainReason: Explain = (reason, type, n) => {
+  switch (reason) {
+    case REASON.badTime:
       return { expected: 'a time of day', found: String(n) };
-    case 258:
+    case REASON.badDecimal:
       return {
         expected: `a decimal of at most ${type?.kind === 'decimal' ? type.precision : 0} digits`,
         found: 'more',
       };
-    case 259:
+    case REASON.twice:
       return { expected: 'distinct keys in a map', found: 'one of them twice' };
     default:
-      return { expected: `a row of at most ${MAX_ROW_BYTES / 2 ** 20} MiB`, found: 'more' };
+      throw new Error(`avro kernel: unknown reason ${reason}`);
   }
-}
+};
+
+const explainSize: Explain = () => ({
+  expected: `a row of at most ${MAX_ROW_BYTES / 2 ** 20} MiB`,
+  found: 'more',
+});

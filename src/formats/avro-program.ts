@@ -1,3 +1,4 @@
+import { closingText, openingText } from '../kernels/row-texts.ts';
 import { branchesOf, unionType } from './avro-columns.ts';
 import type { AvroRecord, AvroType } from './avro-schema.ts';
 
@@ -186,10 +187,9 @@ export function compileAvro(row: AvroRecord, base: number): AvroProgram {
     }
   };
 
-  // A row that itself has a member `$` would read as a control line.
-  const escaped = row.fields.some((field) => field.name === '$');
-  const start = escaped ? '{"$":"row","row":{' : '{';
-  const end = `${row.fields.length === 0 ? start : ''}}${escaped ? '}' : ''}\n`;
+  const names = row.fields.map((field) => field.name);
+  const start = openingText(names);
+  const end = `${names.length === 0 ? start : ''}${closingText(names)}`;
   const operations = base + membersOf(row, false, '', start);
   // The row's own form is not what a reference to it from within compiles to.
   records.clear();

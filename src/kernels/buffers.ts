@@ -50,9 +50,9 @@ export function kernelBuffers(memory: KernelMemory): KernelBuffers {
 
   const reserve: KernelBuffers['reserve'] = (wanted) => {
     const next = {
-      tables: align(Math.max(sizes.tables, wanted.tables ?? 0)),
-      input: align(Math.max(sizes.input, wanted.input ?? 0)),
-      output: align(Math.max(sizes.output, wanted.output ?? 0)),
+      tables: aligned(Math.max(sizes.tables, wanted.tables ?? 0)),
+      input: aligned(Math.max(sizes.input, wanted.input ?? 0)),
+      output: aligned(Math.max(sizes.output, wanted.output ?? 0)),
     };
     const nextInput = TABLES + next.tables + PADDING;
     const nextOutput = nextInput + next.input + PADDING;
@@ -114,6 +114,7 @@ export function kernelBuffers(memory: KernelMemory): KernelBuffers {
   };
 }
 
-function align(size: number): number {
+/** Rounded up to a multiple of 16, as many bytes as kernels take at a time. */
+export function aligned(size: number): number {
   return Math.ceil(size / 16) * 16;
 }

@@ -118,6 +118,7 @@ export function createCopyKernel(given: readonly CopyColumn[]): CopyKernel {
   const buffers = kernelBuffers(memory);
   const names = given.map(({ name }, column) => ({ bytes: Buffer.from(JSON.stringify(name)), column }));
   let tailAt = 0;
+  let fieldsAt = 0;
 
   function configure(): void {
     let capacity = 64;
@@ -125,8 +126,8 @@ export function createCopyKernel(given: readonly CopyColumn[]): CopyKernel {
     const slots = buffers.tables + 4 * MAX_DEPTH;
     const entries = slots + 8 * capacity;
     const columns = entries + 16 * (capacity + 1);
-    const fields = columns + 16 * capacity;
-    const nested = fields + 16 * capacity;
+    fieldsAt = columns + 16 * capacity;
+    const nested = fieldsAt + 16 * capacity;
     tailAt = nested + 16 * NESTED;
     let at = tailAt + TAIL + 16;
     const textBytes = names.reduce((total, { bytes }) => total + bytes.length + 16, 0);
@@ -146,10 +147,8 @@ export function createCopyKernel(given: readonly CopyColumn[]): CopyKernel {
       functions.addEntry(index);
       at += bytes.length;
     }
-    functions.prepare(fields, given.length, tailAt, 0);
-    fieldsAt = fields;
+    functions.prepare(fieldsAt, given.length, tailAt, 0);
   }
-  let fieldsAt = 0;
   configure();
 
   /** A name in another spelling than ours; whether a column has it. */

@@ -1,5 +1,5 @@
 import type { TypeName } from '../wire/types.ts';
-import { FIRST_SIZES, type KernelBuffers, kernelBuffers } from './buffers.ts';
+import { aligned, FIRST_SIZES, type KernelBuffers, kernelBuffers } from './buffers.ts';
 import { type Kernel, loadKernel } from './load.ts';
 import { closingText, keyTexts } from './row-texts.ts';
 import { typeCode } from './types.ts';
@@ -99,7 +99,6 @@ function createCsvKernel({ functions, memory }: Kernel<Functions>): CsvKernel {
       const names = layout.columns.map((column) => column.name);
       const keys = keyTexts(names);
       const entries = 16 * keys.length;
-      const aligned = (length: number): number => Math.ceil(length / 16) * 16;
       const texts = keys.reduce((total, key) => total + aligned(key.length), 0);
       buffers.reserve({ tables: entries + texts + aligned(layout.nullText.length) });
       const { bytes, tables } = buffers;

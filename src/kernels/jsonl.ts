@@ -1,5 +1,5 @@
 import { isExactNumber } from '../wire/exact.ts';
-import { FIRST_SIZES, type KernelBuffers, kernelBuffers } from './buffers.ts';
+import { aligned, FIRST_SIZES, type KernelBuffers, kernelBuffers } from './buffers.ts';
 import { type KernelMemory, loadKernel } from './load.ts';
 import type { TypeCode } from './types.ts';
 
@@ -191,5 +191,3 @@ function createJsonlKernel(): JsonlKernel {
     },
   };
 }
-
-const aligned = (size: number): number => Math.ceil(size / 16) * 16;

@@ -1,6 +1,13 @@
-/** What stands before each value of a row: `{"id":`, `,"name":`. A row with a column `$` is escaped. */
+import { ESCAPED_ROW } from '../wire/escaped-row.ts';
+
+/** What a row with these columns begins with; one with a column `$` is escaped. */
+export function openingText(names: readonly string[]): string {
+  return names.includes('$') ? `${ESCAPED_ROW}{` : '{';
+}
+
+/** What stands before each value of a row: `{"id":`, `,"name":`. */
 export function keyTexts(names: readonly string[]): Buffer[] {
-  const opening = names.includes('$') ? '{"$":"row","row":{' : '{';
+  const opening = openingText(names);
   return names.map((name, index) => Buffer.from(`${index === 0 ? opening : ','}${JSON.stringify(name)}:`));
 }
 

@@ -1,7 +1,7 @@
+import { ESCAPED_ROW } from './escaped-row.ts';
 import { type Row, RUN_BYTES, type Run, type TableLine } from './types.ts';
 
 const encoder = new TextEncoder();
-const ESCAPED = '{"$":"row","row":';
 
 /** A run made of whole NDJSON lines, which it owns from now on: nobody may write to the bytes again. */
 export function runOfBytes(table: TableLine, bytes: Uint8Array, count: number): Run {
@@ -75,7 +75,7 @@ export function runOfRows(table: TableLine, rows: readonly Row[]): Run {
 /** The line of a row, with its line feed; escaped if the row itself has a member `$`. */
 export function rowLine(row: Row): string {
   const json = JSON.stringify(row);
-  return Object.hasOwn(row, '$') ? `${ESCAPED}${json}}\n` : `${json}\n`;
+  return Object.hasOwn(row, '$') ? `${ESCAPED_ROW}${json}}\n` : `${json}\n`;
 }
 
 /** The row that a line holds, unescaped. */

@@ -2,6 +2,8 @@
 // https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.2
 // `o` is where to write; each function returns the end of what it has written, may write up to 16 bytes more, and
 // writes at most two bytes for one.
+import { hexPair } from './_hex';
+import { hex4 } from './_json';
 
 /** Bytes that need nothing, also up to 16 of what follows. */
 // @ts-ignore: decorator
@@ -41,17 +43,6 @@ export function copyEscaped(i: u32, stop: u32, o: u32): u32 {
     if (plain < 16) o = escaped(load<u8>(i++), o);
   }
   return o;
-}
-
-// @ts-ignore: decorator
-@inline function hexDigit(i: u32): u32 {
-  const b: u32 = load<u8>(i);
-  return b < 58 ? b - 48 : (b | 32) - 87;
-}
-
-// @ts-ignore: decorator
-@inline function hex4(i: u32): u32 {
-  return (hexDigit(i) << 12) | (hexDigit(i + 1) << 8) | (hexDigit(i + 2) << 4) | hexDigit(i + 3);
 }
 
 /** Whether a NUL was met by the last `copyUnescaped`. */
@@ -118,12 +109,6 @@ export function hasNulEscape(i: u32, stop: u32): bool {
   if (b - 97 < 26) return b - 71;
   if (b - 48 < 10) return b + 4;
   return b == 43 ? 62 : b == 47 ? 63 : 0x1000000;
-}
-
-// @ts-ignore: decorator
-@inline function hexPair(byte: u32): u32 {
-  const high = byte >> 4, low = byte & 15;
-  return (high < 10 ? 48 + high : 87 + high) | ((low < 10 ? 48 + low : 87 + low) << 8);
 }
 
 /** Base64 with padding as `\x…` in hexadecimal; 0 if it is none. */

@@ -1,10 +1,6 @@
 // Texts and bytes as JSON strings. `o` is where to write; each function returns the end of what it has written and
 // may write up to 16 bytes more. Reads up to 15 bytes behind its input.
-
-// @ts-ignore: decorator
-@inline function hex(n: u32): u32 {
-  return n < 10 ? 48 + n : 87 + n;
-}
+import { hexPair } from './_hex';
 
 /** The lanes that JSON.stringify would escape, as bits. */
 // @ts-ignore: decorator
@@ -27,7 +23,7 @@ export function writeEscape(b: u32, o: u32): u32 {
     return o + 2;
   }
   store<u32>(o, 0x3030755c); // \u00
-  store<u16>(o + 4, <u16>(hex(b >> 4) | (hex(b & 15) << 8)));
+  store<u16>(o + 4, <u16>(hexPair(b)));
   return o + 6;
 }
 
@@ -94,7 +90,7 @@ export function writeUuid(i: u32, o: u32): u32 {
   for (let k: u32 = 0; k < 16; k++) {
     if (k == 4 || k == 6 || k == 8 || k == 10) store<u8>(o++, 45);
     const b: u32 = load<u8>(i + k);
-    store<u16>(o, <u16>(hex(b >> 4) | (hex(b & 15) << 8)));
+    store<u16>(o, <u16>(hexPair(b)));
     o += 2;
   }
   return o;

@@ -48,7 +48,9 @@ export function unexpected(i: u32): u32 { return fail(load<u8>(i) == 10 ? CUT : 
   return l < 6 ? l + 10 : 0x10000;
 }
 
-@inline function hex4(i: u32): u32 {
+/** Of four hexadecimal digits. */
+// @ts-ignore: decorator
+@inline export function hex4(i: u32): u32 {
   return (hexDigit(i) << 12) | (hexDigit(i + 1) << 8) | (hexDigit(i + 2) << 4) | hexDigit(i + 3);
 }
 

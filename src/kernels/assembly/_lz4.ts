@@ -16,7 +16,7 @@ function longLength(i: u32, end: u32): u32 {
 }
 
 /** Decompresses from..fromEnd to exactly to..toEnd; false if they do not fit. Behind fromEnd 2 bytes must be readable. */
-export function lz4Block(from: u32, fromEnd: u32, to: u32, toEnd: u32): bool {
+export function lz4(from: u32, fromEnd: u32, to: u32, toEnd: u32): bool {
   let i = from, o = to;
   while (i < fromEnd) {
     const token: u32 = load<u8>(i++);

@@ -3,6 +3,7 @@
 // or 0 when the bytes make no sense. Behind the input 16 bytes must be readable.
 
 import { expandBytes, HYBRID, startHybrid } from './_hybrid';
+import { zigzag } from './_varint';
 
 const stream: u32 = <u32>memory.data(24, 8);
 
@@ -22,11 +23,6 @@ function varint(): u64 {
     shift += 7;
   } while (b >= 128);
   return value;
-}
-
-// @ts-ignore: decorator
-@inline function zigzag(x: u64): i64 {
-  return <i64>(x >>> 1) ^ -<i64>(x & 1);
 }
 
 /** How many values a DELTA_BINARY_PACKED block says it holds; for the room they need. */

@@ -1,5 +1,6 @@
 // Whether a text has the plain form of a value of its column: the form that nearly all values have and that needs no
 // second look. Any other text is for the host to judge, whose patterns are the definition (src/dialects/copy-text.ts).
+import { isHyphenedUuid } from './_hex';
 
 export const TEXT: u32 = 0;
 export const UNKNOWN: u32 = 1;
@@ -52,7 +53,7 @@ export function isPlain(code: u32, scale: u32, i: u32, stop: u32): bool {
       if (end == 0) return false;
       return end == stop || (code == TIMESTAMPTZ && end + 1 == stop && load<u8>(end) == 90);
     }
-    case UUID: return isUuid(i, stop);
+    case UUID: return stop - i == 36 && isHyphenedUuid(i);
     default: return false;
   }
 }
@@ -98,20 +99,4 @@ function isMidnight(i: u32, stop: u32): bool {
   if (load<u8>(i++) != 46) return false;
   while (i < stop && load<u8>(i) == 48) i++;
   return i == stop;
-}
-
-// One bit for each of 16 bytes that is a hexadecimal digit.
-@inline function hexMask(i: u32): u32 {
-  const v = v128.load(i);
-  const isDigit = i8x16.lt_u(i8x16.sub(v, i8x16.splat(48)), i8x16.splat(10));
-  const isLetter = i8x16.lt_u(i8x16.sub(v128.or(v, i8x16.splat(32)), i8x16.splat(97)), i8x16.splat(6));
-  return i8x16.bitmask(v128.or(isDigit, isLetter));
-}
-
-function isUuid(i: u32, stop: u32): bool {
-  if (stop - i != 36 || load<u8>(i + 8) != 45 || load<u8>(i + 13) != 45 || load<u8>(i + 18) != 45 || load<u8>(i + 23) != 45) {
-    return false;
-  }
-  // All but the hyphens' bits: bytes 0 to 15, 16 to 31, 20 to 35.
-  return hexMask(i) == 0xdeff && hexMask(i + 16) == 0xff7b && hexMask(i + 20) == 0xfff7;
 }

@@ -1,17 +1,17 @@
 // Snappy's raw block format, https://github.com/google/snappy/blob/main/format_description.txt, every step checked
 // against both ends: what lies in a file may be broken or hostile.
 
-export const SNAPPY_OK: u32 = 0;
-export const SNAPPY_TRUNCATED: u32 = 1;
-export const SNAPPY_TOO_LONG: u32 = 2;
-export const SNAPPY_BAD_OFFSET: u32 = 3;
-export const SNAPPY_TOO_SHORT: u32 = 4;
+const SNAPPY_OK: u32 = 0;
+const SNAPPY_TRUNCATED: u32 = 1;
+const SNAPPY_TOO_LONG: u32 = 2;
+const SNAPPY_BAD_OFFSET: u32 = 3;
+const SNAPPY_TOO_SHORT: u32 = 4;
 
 /**
- * Decompresses the elements (what follows the length) in from..fromEnd to exactly to..toEnd. Behind fromEnd 16 bytes
+ * Decompresses the elements of a block (what follows its length) in from..fromEnd to exactly to..toEnd. Behind fromEnd 16 bytes
  * must be readable; behind toEnd 16 bytes may be overwritten.
  */
-export function snappyElements(from: u32, fromEnd: u32, to: u32, toEnd: u32): u32 {
+export function snappy(from: u32, fromEnd: u32, to: u32, toEnd: u32): u32 {
   let i = from, o = to;
   while (i < fromEnd) {
     const tag: u32 = load<u8>(i++);

@@ -1,5 +1,7 @@
 // Whether the text of a field is a value of its column's type. The text itself is passed on as it stands.
 // The numbers are those in src/kernels/types.ts.
+import { areHex32, isHyphenedUuid } from './_hex';
+
 export const BOOLEAN: u32 = 1;
 const INT: u32 = 2;
 const BIGINT: u32 = 3;
@@ -175,22 +177,8 @@ function isTimestamp(start: u32, stop: u32): bool {
   return length == 5 && load<u8>(i + 2) == 58 && two(i + 3) <= 59;
 }
 
-// One bit for each of 16 bytes that is a hexadecimal digit.
-@inline function hexMask(i: u32): u32 {
-  const v = v128.load(i);
-  const isDigit = i8x16.lt_u(i8x16.sub(v, i8x16.splat(48)), i8x16.splat(10));
-  const isLetter = i8x16.lt_u(i8x16.sub(v128.or(v, i8x16.splat(32)), i8x16.splat(97)), i8x16.splat(6));
-  return i8x16.bitmask(v128.or(isDigit, isLetter));
-}
-
 // 32 hexadecimal digits, with or without the four hyphens.
 function isUuid(start: u32, stop: u32): bool {
   const length = stop - start;
-  if (length == 32) return (hexMask(start) & hexMask(start + 16)) == 0xffff;
-  if (length != 36) return false;
-  if (load<u8>(start + 8) != 45 || load<u8>(start + 13) != 45 || load<u8>(start + 18) != 45 || load<u8>(start + 23) != 45) {
-    return false;
-  }
-  // All but the hyphens' bits: bytes 0 to 15, 16 to 31, 20 to 35.
-  return hexMask(start) == 0xdeff && hexMask(start + 16) == 0xff7b && hexMask(start + 20) == 0xfff7;
+  return length == 36 ? isHyphenedUuid(start) : length == 32 && areHex32(start);
 }

@@ -69,11 +69,6 @@ function nestedEnd(from: u32): u32 {
   return end;
 }
 
-// The shape of the last row that was walked member by member: 16 bytes for each member (text of its name in quotes,
-// length, field, 0), then the texts.
-const MEMBERS: u32 = 128;
-const TEXTS: u32 = 12 * 1024;
-let shape: u32 = 0;
 /** The end of a value that begins with `byte` and is no string; `end` if there is none. */
 // @ts-ignore: decorator
 @inline
@@ -88,6 +83,11 @@ function otherEnd(from: u32, byte: u32): u32 {
   return at;
 }
 
+// The shape of the last row that was walked member by member: 16 bytes for each member (text of its name in quotes,
+// length, field, 0), then the texts.
+const MEMBERS: u32 = 128;
+const TEXTS: u32 = 12 * 1024;
+let shape: u32 = 0;
 /** 0: none is known. */
 let members: u32 = 0;
 let hasAllFields: bool = false;

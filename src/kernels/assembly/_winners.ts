@@ -86,6 +86,7 @@ function winnerOf(low: u64, high: u32): u32 {
   return found;
 }
 
+/** Kept, so that the compiler keeps the loads. */
 let touched: u32 = 0;
 
 /**

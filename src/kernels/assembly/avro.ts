@@ -15,10 +15,12 @@ import {
 } from './_avro-operations';
 import { scalar } from './_avro-scalars';
 import { bytes, decimal, fits, length, setScratch, string } from './_avro-sized';
+import { copy16 } from './_copy16';
 import { setPowers, writeSigned } from './_decimal-text';
 import { writeEscaped } from './_json-text';
-import { snappyElements } from './_snappy';
 import { after, forgetOverlong, overlong, varint, zigzag } from './_varint';
+
+export { snappy } from './_snappy';
 
 const MAX_DEPTH: u32 = 512;
 const MAX_EMPTY_ITEMS: i64 = 65536;
@@ -53,11 +55,7 @@ function members(p: u32, n: u32): u32 {
   for (; n != 0; n--, p += SIZE) {
     if (o > limit) return FULL;
     const text = load<u32>(p, 8), length = load<u32>(p, 12);
-    let k: u32 = 0;
-    do {
-      v128.store(o + k, v128.load(text + k));
-      k += 16;
-    } while (k < length);
+    copy16(o, text, length);
     o += length;
     const nullByte: u32 = load<u8>(p, 1);
     if (nullByte != NOT_NULLABLE) {
@@ -262,9 +260,4 @@ export function run(
     return status;
   }
   return DONE;
-}
-
-/** Decompresses a Snappy block (behind its length) of known size; the statuses are those of _snappy.ts. */
-export function snappy(from: u32, fromEnd: u32, to: u32, toEnd: u32): u32 {
-  return snappyElements(from, fromEnd, to, toEnd);
 }

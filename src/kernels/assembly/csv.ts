@@ -1,6 +1,7 @@
 // CSV records to NDJSON rows, 16 bytes at a time: copy, look for a byte that needs care, go on at that byte.
 // The host (src/kernels/csv.ts) owns the memory and draws its layout there. Every buffer is followed by at least
 // 64 bytes that may be read and written without meaning.
+import { copy16 } from './_copy16';
 import { writeEscape } from './_json-text';
 import { isTyped } from './_typed';
 
@@ -116,11 +117,7 @@ export function run(input: u32, inputEnd: u32, output: u32, enough: u32, outputE
       if (c >= count) return fail(TOO_MANY, c, i, i);
       const key = load<u32>(entry), keyLength = load<u32>(entry, 4), type = load<u32>(entry, 8);
       if (o + keyLength > limit) return OUTPUT_FULL;
-      let copied: u32 = 0;
-      do {
-        v128.store(o + copied, v128.load(key + copied));
-        copied += 16;
-      } while (copied < keyLength);
+      copy16(o, key, keyLength);
       o += keyLength;
       const opening = o;
       store<u8>(o++, 34);

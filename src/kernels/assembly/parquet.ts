@@ -2,17 +2,18 @@
 // pages, one of each column at a time, decompressed and their values PLAIN or numbers of dictionary entries; here they
 // become rows. A dictionary's entries are made JSON once.
 
+import { copy16 } from './_copy16';
 import { setPowers } from './_decimal-text';
 import { expandBytes, expandWords, startHybrid } from './_hybrid';
 import { escapedSize, writeEscaped } from './_json-text';
-import { lz4Block } from './_lz4';
 import { TEXT, writeValue } from './_parquet-values';
-import { snappyElements } from './_snappy';
 
+export { lz4 } from './_lz4';
 export {
   deltaCount, deltaEnd, deltaValues, expandBooleans, joinLengths, joinPrefixes, joinStreams, prefixedSize,
   unpackBooleans,
 } from './_parquet-encodings';
+export { snappy } from './_snappy';
 
 // A column, COLUMN bytes long.
 const COLUMN: u32 = 128;
@@ -192,15 +193,6 @@ function undo(c: u32): void {
   for (let p = columns; c != 0; c--, p += COLUMN) store<u32>(p, load<u32>(p, BEFORE), AT);
 }
 
-// @ts-ignore: decorator
-@inline function copy16(to: u32, from: u32, length: u32): void {
-  let k: u32 = 0;
-  do {
-    v128.store(to + k, v128.load(from + k));
-    k += 16;
-  } while (k < length);
-}
-
 function writeRow(r: u32, limit: u32): u32 {
   let o = output;
   for (let c: u32 = 0, p = columns; c < columnCount; c++, p += COLUMN) {
@@ -272,13 +264,4 @@ export function run(outputFrom: u32, enough: u32, outputEnd: u32, maxRows: u32):
     rows++;
   }
   return DONE;
-}
-
-/** Decompresses a Snappy block (behind its length) of known size; the statuses are those of _snappy.ts. */
-export function snappy(from: u32, fromEnd: u32, to: u32, toEnd: u32): u32 {
-  return snappyElements(from, fromEnd, to, toEnd);
-}
-
-export function lz4(from: u32, fromEnd: u32, to: u32, toEnd: u32): bool {
-  return lz4Block(from, fromEnd, to, toEnd);
 }
