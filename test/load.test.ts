@@ -580,6 +580,28 @@ for (const name of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
       assert.deepEqual(await select('SELECT id FROM @u'), [['2']]);
     });
 
+    test("an index of the user's in the way of a wider column is told", {
+      skip: name !== 'duckdb' && 'the others alter a table under its indexes',
+    }, async () => {
+      const { into, run, select } = await fresh();
+      const line = (v: string, w: string) =>
+        table('t', `id int, v ${v}, w ${w}`, { key: ['id'], merge: 'upsert' });
+      await into(stream(groups([rows(line('int', 'int'), { id: 1, v: 1, w: 1 })])));
+      await run('CREATE INDEX mine ON @t (v)');
+      for (const [v, w] of [
+        ['bigint', 'int'],
+        ['int', 'bigint'],
+      ] as const) {
+        const next = stream([{ group: '2', after: '1', chunks: [rows(line(v, w), { id: 2, v: 1, w: 1 })] }]);
+        const column = v === 'bigint' ? 'v' : 'w';
+        await rejects(
+          into(next),
+          new RegExp(`^table t: column ${column} cannot go from int to bigint: .*depend`),
+        );
+      }
+      assert.deepEqual(await select('SELECT id FROM @t'), [['1']]);
+    });
+
     test("a view of the user's in the way of a wider column is named", {
       skip: name !== 'postgres' && 'the others alter a table under its views',
     }, async () => {

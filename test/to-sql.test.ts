@@ -149,10 +149,7 @@ for (const dialect of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
         assert.match(String(error), /expected an end line/);
         const { code, stderr } = await runScript(target, text);
         assert.notEqual(code, 0, `cut after ${after}`);
-        assert.match(
-          stderr,
-          dialect === 'postgres' || after > 0 ? /cut off|ROLLBACK|TransactionContext/i : /./,
-        );
+        assert.match(stderr, /the script was cut off: .*expected an end line/);
         // Chunks 3 and 7 are the commits.
         const done = after > 7 ? [['1'], ['2'], ['3']] : after > 3 ? [['1']] : [];
         const found = await target.select('SELECT id FROM users ORDER BY id').catch(() => []);

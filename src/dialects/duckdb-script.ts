@@ -63,9 +63,9 @@ export function duckdbScript({ write: out, targetSchema }: ScriptOptions): Scrip
     guard: (flag) => `EXISTS (SELECT 1 FROM brigade_go WHERE flag = ${duckdb.literal(flag)})`,
     async abandon(reason) {
       start();
-      // With no transaction open this fails, which ends the script just as well.
-      write('ROLLBACK;\n');
-      write(`SELECT error(${duckdb.literal(`the script was cut off: ${reason}`)});\n`);
+      const fail = `SELECT error(${duckdb.literal(`the script was cut off: ${reason}`)});\n`;
+      // With no transaction open ROLLBACK fails itself, and would be all that is told.
+      write(`${fail}ROLLBACK;\n${fail}`);
     },
   };
 }

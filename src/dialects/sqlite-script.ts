@@ -55,9 +55,9 @@ export function sqliteScript({ write, targetSchema }: ScriptOptions): Script {
     guard: (flag) => `EXISTS (SELECT 1 FROM temp.brigade_go WHERE flag = ${sqlite.literal(flag)})`,
     async abandon(reason) {
       start();
-      // With no transaction open this fails, which ends the script just as well.
-      write('ROLLBACK;\n');
-      write(`${sqlite.check(`SELECT ${sqlite.literal(`the script was cut off: ${reason}`)}`)};\n`);
+      const fail = `${sqlite.check(`SELECT ${sqlite.literal(`the script was cut off: ${reason}`)}`)};\n`;
+      // With no transaction open ROLLBACK fails itself, and would be all that is told.
+      write(`${fail}ROLLBACK;\n${fail}`);
     },
   };
 }

@@ -34,8 +34,8 @@ const spillOf = (path: string) => `${path}.brigade-spill`;
 /** Where a database is made that is not there yet. */
 const draftsOf = (path: string) => `${path}.brigade-draft`;
 
-// What our own statements can get wrong; anything else is about data, disk or the user.
-const BUG = /^(Parser|Binder|Catalog|INTERNAL|Syntax) Error/i;
+// What our own statements can get wrong; anything else is about data, disk or the user, such as an index of his own.
+const BUG = /^(Parser|Binder|Catalog|INTERNAL|Syntax) Error(?!: Cannot change the type of this column)/i;
 
 /**
  * Makes an empty database elsewhere and gives it its name when it is whole, since half a file (a full disk, a kill) could
