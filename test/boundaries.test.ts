@@ -30,7 +30,7 @@ import { mariadbMissing } from './support/mariadb.ts';
 import { duckdbTarget, loadInto, mysqlTarget, postgresTarget, type TestTarget } from './support/merging.ts';
 import { random } from './support/random.ts';
 import { deathsOf } from './support/remains.ts';
-import { batchWire, chunksOf, driftWire, smallWire, type WireText } from './support/wires.ts';
+import { batchWire, chunksOf, driftWire, replaceWire, smallWire, type WireText } from './support/wires.ts';
 
 const HOURS_MS = 4 * 3_600_000;
 const DIE = new URL('support/die-at.mjs', import.meta.url).href;
@@ -59,9 +59,11 @@ const batched: readonly Given[] = [
   { name: 'batches with subtables', wire: () => smallWire('stitch'), options: BATCHES },
 ];
 
+const renamed: Given = { name: 'tables renamed', wire: replaceWire, options: { swap: 'rename' } };
+
 let sections = 0;
 
-/** Feeds, tables that change, and batches, each with its wire and what it leaves in a target. */
+/** Feeds, tables that change or change places, and batches, each with its wire and what it leaves in a target. */
 function ofEachFeed(
   name: string,
   make: () => Promise<TestTarget>,
@@ -71,7 +73,8 @@ function ofEachFeed(
   describe(`${name}, every statement`, { skip }, () => {
     const feeds = FEEDS.map((feed): Given => ({ name: feed, wire: () => smallWire(feed), options: {} }));
     const turns = inTurn(feeds, sections);
-    const cases = [...turns, drift, ...(make === mysqlTarget ? [] : inTurn(batched, sections))];
+    const others = make === mysqlTarget ? [] : [renamed, ...inTurn(batched, sections)];
+    const cases = [...turns, drift, ...others];
     sections++;
     for (const [turn, { name: title, wire: wireOf, options }] of cases.entries()) {
       test(`${title} (${ALL ? 'KILL_ALL' : `KILL_SEED=${SEED}`})`, { timeout: HOURS_MS }, async (t) => {
@@ -96,7 +99,7 @@ const servers = [
 
 for (const { name, target: make, skip } of servers) {
   ofEachFeed(`a load into ${name} that is cut off or fails`, make, skip, async (given) => {
-    const { wire, clean, target, options, turn } = given;
+    const { wire, target, options, turn } = given;
     const fates: readonly Fate[] = ['before', 'after', 'fail'];
     const total = await messagesOf(given);
     const places = total.messages
@@ -120,11 +123,17 @@ for (const { name, target: make, skip } of servers) {
       } finally {
         proxy.close();
       }
-      await resumes(target, wire, clean, what);
+      await goesOn(given, what);
     }
     return chosen.length;
   });
 }
+
+// With the same way of replacing tables; batches or not is all one.
+const goesOn = ({ target, wire, clean, options: { swap } }: Case, what: string) =>
+  resumes(target, wire, clean, what, (to, bytes) =>
+    loadInto(to, chunksOf(bytes), swap === undefined ? {} : { swap }),
+  );
 
 async function messagesOf({ wire, target, options }: Case): Promise<FaultProxy> {
   await emptied(target);
@@ -134,12 +143,14 @@ async function messagesOf({ wire, target, options }: Case): Promise<FaultProxy> 
   return proxy;
 }
 
-const flags = ({ options: { batchGroups } }: Case) =>
-  batchGroups === undefined ? [] : ['--batch-groups', String(batchGroups)];
+const flags = ({ options: { batchGroups, swap } }: Case) => [
+  ...(batchGroups === undefined ? [] : ['--batch-groups', String(batchGroups)]),
+  ...(swap === undefined ? [] : ['--swap', swap]),
+];
 
 // A server cannot tell a client that was killed from one whose way was cut, which was tried at each message above.
 ofEachFeed('a load into PostgreSQL that is killed', postgresTarget, false, async (given) => {
-  const { wire, clean, target, turn } = given;
+  const { wire, target, turn } = given;
   const fates: readonly Fate[] = ['before', 'after'];
   const total = await messagesOf(given);
   const places = total.messages
@@ -165,13 +176,13 @@ ofEachFeed('a load into PostgreSQL that is killed', postgresTarget, false, async
     });
     proxy.close();
     assert.equal(code, 128 + 9);
-    await resumes(target, wire, clean, `killed ${fate} message ${n}`);
+    await goesOn(given, `killed ${fate} message ${n}`);
   }
   return chosen.length;
 });
 
 ofEachFeed('a load into DuckDB of which a statement fails', duckdbTarget, false, async (given) => {
-  const { wire, clean, target, options, turn } = given;
+  const { wire, target, options, turn } = given;
   const total = await callsOf(given);
   const chosen = someOf(
     total.map((_, i) => i + 1),
@@ -190,7 +201,7 @@ ofEachFeed('a load into DuckDB of which a statement fails', duckdbTarget, false,
     } finally {
       end();
     }
-    await resumes(target, wire, clean, what);
+    await goesOn(given, what);
   }
   return chosen.length;
 });
@@ -222,7 +233,7 @@ ofEachFeed('a load into DuckDB that is killed', duckdbTarget, false, async (give
     groups = now;
     // Looking closes the file, which writes it anew.
     restore();
-    await resumes(target, wire, clean, places.join('\n'));
+    await goesOn(given, places.join('\n'));
   }
 
   const r = random(SEED + turn);
@@ -248,7 +259,7 @@ ofEachFeed('a load into DuckDB that is killed', duckdbTarget, false, async (give
       },
     });
     assert.equal(code, 128 + 9);
-    await resumes(target, wire, clean, `killed ${when} statement ${n}: ${sql.slice(0, 200)}`);
+    await goesOn(given, `killed ${when} statement ${n}: ${sql.slice(0, 200)}`);
   }
   return statements * 3 + kills.length;
 });

@@ -42,6 +42,10 @@ export const mergeFlags = {
     'soft: a row that was deleted at its source stays, with its delete flag (default); hard: it goes',
   ),
   maxDelete: percent,
+  swap: choice(
+    ['copy', 'rename'],
+    'duckdb and postgres: how the contents of a table are replaced: its rows are deleted and inserted (copy, the default), or a new table is filled and renamed into its place (rename), which leaves no dead rows; grants and comments are lost, and a table with views on it (postgres) or indexes (duckdb) is refused',
+  ),
   allowGap: toggle('apply a stream that does not start at the cursor'),
   batchGroups,
   strictCounts: toggle('refuse a group of which other rows arrive than were read from its files'),

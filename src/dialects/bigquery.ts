@@ -115,6 +115,7 @@ export const bigquery: Dialect = {
     `INSERT INTO ${quoted(schema)}.brigade_lock (n) SELECT 0 FROM (SELECT 1 AS one) o WHERE NOT EXISTS (SELECT 1 FROM ${quoted(schema)}.brigade_lock)`,
     createGo(false, 'STRING'),
   ],
+  swap: 'whose transactions take no change of tables',
   createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`,
   // https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-language#alter_column_set_data_type_statement
   alter: (change) => {

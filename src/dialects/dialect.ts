@@ -124,6 +124,8 @@ export interface Dialect {
   replacingView?(form: ReplacingView): readonly string[];
   /** A statement that carries out another one for every table of a schema whose name `query` yields. */
   forEachTable?(query: string, schema: string, statement: (table: string) => string): string;
+  /** How another table takes the place of one (`--swap rename`); a text: what the engine is like, so that it cannot. */
+  readonly swap: SwapForms | string;
   createSchema(schema: string): string;
   alter(change: TableChange): readonly string[];
   readonly begin: string;
@@ -131,6 +133,40 @@ export interface Dialect {
   readonly rollback: string;
   /** Said once before everything else. */
   readonly session: readonly string[];
+}
+
+/** A table and the one that is to take its place. */
+export interface SwapPair {
+  /** As the wire calls it, for messages. */
+  readonly table: string;
+  /** Unquoted; those of the target, then that of the new table. */
+  readonly schema: string;
+  readonly name: string;
+  readonly shadowName: string;
+  /** Quoted: the schema, the table, and what it may be called when it is out of its place. */
+  readonly schemaId: string;
+  readonly nameId: string;
+  readonly oldId: string;
+  /** Qualified and quoted: the table, the new one, and the table when it is out of its place. */
+  readonly target: string;
+  readonly shadow: string;
+  readonly old: string;
+  /** Our own view of the table, which will be made anew; qualified and quoted. */
+  readonly view: string | undefined;
+}
+
+/** The steps of `--swap rename`; all of them within the transaction that changes the ledger. */
+export interface SwapForms {
+  /** Views hang on the table itself, not on its name: ours are dropped before it and made again. */
+  readonly bindsViews?: true;
+  /** First of all: fails if the table has what would be broken or lost, naming it. */
+  begin(pair: SwapPair): readonly string[];
+  /** Makes the new table: the same columns, no rows. */
+  make(pair: SwapPair): readonly string[];
+  /** After its rows. */
+  filled?(pair: SwapPair): readonly string[];
+  /** It takes the place of the table, which is dropped. */
+  take(pair: SwapPair): readonly string[];
 }
 
 /** `SELECT <columns of t, one of them replaced> <rest>` */

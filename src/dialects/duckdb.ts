@@ -2,6 +2,7 @@ import { UserError } from '../errors.ts';
 import { type ColumnType, decimalDigits } from '../merge/lattice.ts';
 import { type Dialect, doubleQuoted, replacingQuery, singleQuoted } from './dialect.ts';
 import { checkTypes } from './drift.ts';
+import { duckdbSwap } from './duckdb-swap.ts';
 import { DATE, INSTANT, TIME, TIMESTAMP } from './time-forms.ts';
 
 // https://duckdb.org/docs/stable/sql/data_types/overview
@@ -145,6 +146,9 @@ const NATIVE = { names: NAMES, texts: ['ENUM(%'], decimal: 'DECIMAL' };
 // https://duckdb.org/docs/stable/guides/meta/describe
 const columns = (table: string) => `SELECT column_name AS name, column_type AS type FROM (DESCRIBE ${table})`;
 
+// https://duckdb.org/docs/stable/sql/functions/utility#errormessage
+const check = (query: string) => `SELECT error(m) FROM (${query}) q(m) WHERE m IS NOT NULL`;
+
 export const duckdb: Dialect = {
   name: 'duckdb',
   schema: 'main',
@@ -167,8 +171,7 @@ export const duckdb: Dialect = {
   parse,
   bytewise: (expression) => expression,
   rowText: (expressions) => `CAST(ROW(${expressions.join(', ')}) AS VARCHAR)`,
-  // https://duckdb.org/docs/stable/sql/functions/utility#errormessage
-  check: (query) => `SELECT error(m) FROM (${query}) q(m) WHERE m IS NOT NULL`,
+  check,
   // https://duckdb.org/docs/stable/sql/expressions/star#replace-clause
   replacingView: (form) => {
     const { view, columns, column, by, rest } = form;
@@ -178,6 +181,7 @@ export const duckdb: Dialect = {
         : replacingQuery(columns, form, identifier);
     return [`CREATE OR REPLACE VIEW ${view} AS ${query}`];
   },
+  swap: duckdbSwap({ check }),
   createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${identifier(schema)}`,
   alter: (change) => {
     const { table, add, widen, ifMissing, isStage } = change;

@@ -262,6 +262,8 @@ export const mysql: Dialect = {
     form.columns === undefined
       ? replacingViewMysql(form, { identifier, literal })
       : [`CREATE OR REPLACE VIEW ${form.view} AS ${replacingQuery(form.columns, form, identifier)}`],
+  // https://dev.mysql.com/doc/refman/8.4/en/rename-table.html
+  swap: 'where a rename commits by itself, so that what breaks off after it leaves a table that the ledger does not know',
   createSchema: (schema) => `CREATE DATABASE IF NOT EXISTS ${identifier(schema)}`,
   alter: (change) => alterMysql(change, { identifier, literal, typeName, cast, check, prefix: PREFIX }),
   begin: 'START TRANSACTION',

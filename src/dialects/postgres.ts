@@ -1,6 +1,7 @@
 import { type ColumnType, decimalDigits } from '../merge/lattice.ts';
 import { type Dialect, doubleQuoted, replacingQuery, singleQuoted } from './dialect.ts';
 import { checkTypes } from './drift.ts';
+import { postgresSwap } from './postgres-swap.ts';
 
 // https://www.postgresql.org/docs/current/datatype.html
 const TYPES: Readonly<Record<string, string>> = {
@@ -81,6 +82,9 @@ function block(body: string): string {
   return `DO ${tag} ${body} ${tag}`;
 }
 
+const check = (query: string) =>
+  block(`DECLARE m text; BEGIN m := (${query}); IF m IS NOT NULL THEN RAISE EXCEPTION '%', m; END IF; END`);
+
 export const postgres: Dialect = {
   name: 'postgres',
   schema: 'public',
@@ -104,8 +108,7 @@ export const postgres: Dialect = {
   cast,
   bytewise: (expression) => `${expression} COLLATE "C"`,
   rowText: (expressions) => `CAST(ROW(${expressions.join(', ')}) AS text)`,
-  check: (query) =>
-    block(`DECLARE m text; BEGIN m := (${query}); IF m IS NOT NULL THEN RAISE EXCEPTION '%', m; END IF; END`),
+  check,
   // Held until the end of the transaction: https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADVISORY-LOCKS
   lock: (schema) => `SELECT pg_advisory_xact_lock(hashtext('brigade'), hashtext(${singleQuoted(schema)}))`,
   analyze: (table, columns) => `ANALYZE ${table} (${columns.join(', ')})`,
@@ -131,6 +134,7 @@ export const postgres: Dialect = {
     const text = pieces.join(` || format('%I.%I', ${singleQuoted(schema)}, n) || `);
     return block(`DECLARE n text; BEGIN FOR n IN ${query} LOOP EXECUTE ${text}; END LOOP; END`);
   },
+  swap: postgresSwap({ check, block }),
   createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`,
   alter: (change) => {
     const { table, add, widen, ifMissing, isStage } = change;

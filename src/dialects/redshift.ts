@@ -120,6 +120,10 @@ export const redshift: Dialect = {
     `CREATE OR REPLACE PROCEDURE brigade_check(query VARCHAR(65535)) AS $$ DECLARE message VARCHAR(65535); BEGIN EXECUTE query INTO message; IF message IS NOT NULL THEN RAISE EXCEPTION '%', message; END IF; END; $$ LANGUAGE plpgsql`,
     postgres.commit,
   ],
+  // Every transaction reads the snapshot of its beginning, in which there is no new table; and LIKE leaves keys behind.
+  // https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation-serializable-isolation-troubleshooting.html
+  // https://docs.aws.amazon.com/redshift/latest/dg/performing-a-deep-copy.html
+  swap: 'where a transaction that reads meanwhile fails, since its snapshot has no such table',
   createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`,
   // One column a statement, and no IF NOT EXISTS: where the table is not known, a column that it lacks fails the merge.
   alter: (change) => {

@@ -111,6 +111,8 @@ export const snowflake: Dialect = {
     `INSERT INTO ${quoted(schema)}.BRIGADE_LOCK (N) SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM ${quoted(schema)}.BRIGADE_LOCK)`,
     createGo(false, 'VARCHAR'),
   ],
+  // https://docs.snowflake.com/en/sql-reference/sql/alter-table
+  swap: 'where a swap commits by itself, so that what breaks off after it leaves a table that the ledger does not know',
   createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`,
   // Only more digits of the same scale: https://docs.snowflake.com/en/sql-reference/sql/alter-table-column
   alter: (change) => {

@@ -92,6 +92,7 @@ export const spark: Dialect = {
   withoutZeros: (expression) => `trim(LEADING '0' FROM ${expression})`,
   primaryKey: () => undefined,
   prepare: (schema) => [`USE ${quoted(schema)}`, createGo(true, 'STRING')],
+  swap: 'which has no transaction of a table and the ledger',
   createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`,
   // No IF NOT EXISTS: where the table is not known, a column that it lacks fails the merge.
   alter: (change) => {

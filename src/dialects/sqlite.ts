@@ -207,6 +207,8 @@ export const sqlite: Dialect = {
     return `CREATE INDEX IF NOT EXISTS ${schema}.${identifier(name)} ON ${of} (${columns.map(({ id }) => id).join(', ')})`;
   },
   replacingView: (form) => replacingViewSqlite(form, { identifier, literal, check: sqlite.check }),
+  // CREATE TABLE AS keeps only affinities: https://www.sqlite.org/lang_createtable.html#create_table_as_select_statements
+  swap: 'where no statement makes a table of the definition of another',
   // A schema is an attached file, which is the user's to attach.
   createSchema: () => 'SELECT 1 WHERE FALSE',
   alter: (change) => alterSqlite(change, { identifier, literal, typeName, cast, check: sqlite.check }),

@@ -10,7 +10,7 @@ import { forsakenOf } from './forsaken.ts';
 import { applyIdentity, dropView, prepareIdentity } from './identity.ts';
 import { type LedgerEntry, rememberTable } from './ledger.ts';
 import { mergeOf, parentTypes, quoted } from './merge-of.ts';
-import { analyzed, append, appendAgain, deleteInsert, replace, upsert } from './modes.ts';
+import { analyzed, append, appendAgain, beginSwap, deleteInsert, replace, upsert } from './modes.ts';
 import { type Place, qualified, targetName } from './names.ts';
 import { modeOf, planTable, type TablePlan } from './plan.ts';
 import { scd2, scd2Mode } from './scd2.ts';
@@ -19,6 +19,7 @@ import { isIdle, keyMissing, type StagedTable } from './staged.ts';
 import { rowsRead } from './staging.ts';
 import { createWork, type Merge } from './statement.ts';
 import { type Subtable, subtable } from './subtable.ts';
+import { isReplaced, swapTables } from './swap.ts';
 import { vendorExact } from './vendor-exact.ts';
 
 export interface ApplyTables
@@ -87,8 +88,16 @@ export async function prepareTables(apply: ApplyTables): Promise<Prepared[]> {
   return prepared;
 }
 
-/** Merges the tables: nothing but changes of rows. What the ledger is to say of each. */
-export async function applyTables(apply: ApplyTables, prepared: readonly Prepared[]): Promise<LedgerEntry[]> {
+/** What came of the tables of a unit. */
+export interface Applied {
+  /** What the ledger is to say of each. */
+  readonly entries: readonly LedgerEntry[];
+  /** The names of those that new ones took the place of. */
+  readonly swapped: readonly string[];
+}
+
+/** Merges the tables: changes of rows, and, with `--swap rename`, new tables in the place of those that are replaced. */
+export async function applyTables(apply: ApplyTables, prepared: readonly Prepared[]): Promise<Applied> {
   const { engine } = apply;
   const { dialect } = engine;
   const merges = new Map(prepared.map(({ table, merge }) => [table.name, merge]));
@@ -110,8 +119,9 @@ export async function applyTables(apply: ApplyTables, prepared: readonly Prepare
       n: table.n,
     });
   }
+  const swapped = await swapTables(prepared, apply);
   await applyIdentity(prepared, apply);
-  return entries;
+  return { entries, swapped };
 }
 
 /** Merges one table; `merges`: those of all tables of the unit. */
@@ -165,14 +175,11 @@ function checkRepeatable(table: StagedTable, apply: ApplyTables): void {
 }
 
 function statementsOf(table: StagedTable, merge: Merge, apply: ApplyTables): string[] {
-  const full = table.line.full === true;
-  if ('rowKey' in merge) return subtable(merge as Subtable);
+  if ('rowKey' in merge) return [...beginSwap(merge), ...subtable(merge as Subtable)];
   const mode = modeOf(table);
-  // Of a table that is replaced, files without rows say that it is empty now; no file says nothing.
   if (mode === 'scd2') return scd2(merge, table.line, (name) => quoted(name, apply));
-  const delivered = merge.source !== undefined || table.read !== undefined;
-  if (full || (mode === 'replace' && delivered))
-    return replace(mode === 'append' ? { ...merge, key: [] } : merge);
+  if (isReplaced(table))
+    return [...beginSwap(merge), ...replace(mode === 'append' ? { ...merge, key: [] } : merge)];
   if (merge.source === undefined) return [];
   if (apply.options.vendorExact === true && merge.key.length > 0)
     return vendorExact(merge, mode, [...table.batches]);

@@ -51,7 +51,7 @@ export async function applyUnit(delivery: Delivery, staging: Staging, session: S
   await engine.run(createCounts(counts, dialect));
   const flag = group === undefined ? undefined : flagOf;
   const work = { ...session, ...place, tables: all, flag, fileTables: unit.fileTables };
-  const { applied, sums } = await session.transaction({
+  const { applied, swapped, sums } = await session.transaction({
     fence: async () => {
       if (group === undefined) return;
       if (options.allowGap !== true) {
@@ -82,12 +82,13 @@ export async function applyUnit(delivery: Delivery, staging: Staging, session: S
       }
       noticeDiscarded(prepared, session.told, context.warn);
       await notice({ engine, own, group, prepared, warn: context.warn });
-      const entries = await applyTables(work, prepared);
+      const { entries, swapped } = await applyTables(work, prepared);
       for (const line of ddl) await engine.run(insertDdl(line, feed?.source ?? '', own, dialect));
       // Last, since not every engine has a transaction around it.
       const isRecorded = group === undefined || (await record(group, [...entries, ...summary], session));
       return {
         applied: isRecorded,
+        swapped,
         sums: await engine.rows(selectCounts(wholeUnit(unit, tables).read, session)),
       };
     },
@@ -109,6 +110,7 @@ export async function applyUnit(delivery: Delivery, staging: Staging, session: S
     rejected: unit.rejected,
     seconds: (Date.now() - unit.startedMs) / 1000,
     applied,
+    ...(swapped.length === 0 ? {} : { swapped }),
   });
 }
 

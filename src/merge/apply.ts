@@ -5,6 +5,7 @@ import type { Engine } from './engine.ts';
 import type { GroupReport, MergeOptions } from './options.ts';
 import { createSession } from './session.ts';
 import { createStaging } from './staging.ts';
+import { checkSwap } from './swap.ts';
 import { type Apply, createUnits } from './units.ts';
 
 /**
@@ -17,6 +18,7 @@ export function createApply(
   context: Context,
   report: (group: GroupReport) => void,
 ): Apply {
+  checkSwap(engine.dialect, options);
   const session = createSession(engine, options, context, report);
   const staging = createStaging(engine, session.naming.nameCase);
   const oneByOne = createUnits(session, staging, (delivery) => applyUnit(delivery, staging, session));

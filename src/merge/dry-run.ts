@@ -20,7 +20,7 @@ export interface Rehearsal {
 const CHANGE = /^(CREATE|ALTER|DROP)\s/i;
 // Stages, and the tables in which we keep what was applied, are no news.
 const OURS =
-  /^(CREATE (OR REPLACE )?TEMP|ALTER SESSION|[^(]*["'`.\s]brigade_(ledger|table|ddl|tombstone|stage|work|counts|go|lock|raw|check|map)\w*)/i;
+  /^(CREATE (OR REPLACE )?TEMP|ALTER SESSION|[^(]*["'`.\s]brigade_(ledger|table|ddl|tombstone|stage|work|counts|go|lock|raw|check|map|swap)\w*)/i;
 
 function counting(engine: Engine): Rehearsal {
   let statements = 0;
@@ -85,5 +85,6 @@ export function planLines(group: GroupReport, steps: Steps, withRows: boolean): 
   return [
     `${name}: ${counted(files, 'file')}, ${bytes} bytes, ${counted(tables, 'table')}, ${counted(steps.statements, 'statement')}${rows}`,
     ...steps.changes.map((change) => `  ${change}`),
+    ...(group.swapped ?? []).map((table) => `  swap: a new table takes the place of ${table}`),
   ];
 }

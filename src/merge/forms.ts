@@ -1,6 +1,6 @@
 /** Statements that engines write in different ways, by what their dialect says. */
 
-import type { Dialect, KeyColumn } from '../dialects/dialect.ts';
+import type { Dialect, KeyColumn, SwapForms } from '../dialects/dialect.ts';
 
 /** Something to select from whose one row says nothing: not every engine takes WHERE without FROM. */
 export const ONE_ROW = '(SELECT 1 AS one) o';
@@ -100,4 +100,10 @@ export function deleteFrom(target: string, { from, on, when }: Deletion, dialect
   const conditions = [holds, when].filter((condition) => condition !== undefined);
   const name = form === 'bare' ? target : `${target} AS t`;
   return `DELETE FROM ${name} WHERE ${conditions.length === 0 ? '1 = 1' : conditions.join(' AND ')}`;
+}
+
+/** How an engine puts a table in the place of another; asked only where it does. */
+export function swapForms({ swap, name }: Pick<Dialect, 'swap' | 'name'>): SwapForms {
+  if (typeof swap === 'string') throw new Error(`${name}: no forms of a swap`);
+  return swap;
 }

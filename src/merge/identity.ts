@@ -114,9 +114,27 @@ function partsOf(table: UserTable, apply: ApplyTables) {
 
 /** Before a table's columns are widened: PostgreSQL refuses to while a view uses them. */
 export function dropView(table: StagedTable, plan: TablePlan, apply: ApplyTables): string[] {
-  if (plan.widen.length === 0 || identityMode(apply) !== 'views' || userTable(table, plan) === undefined)
-    return [];
-  return [`DROP VIEW IF EXISTS ${qualified(table.target + SUFFIX, apply.naming)}`];
+  const view = plan.widen.length === 0 ? undefined : viewName(table, plan, apply);
+  return view === undefined ? [] : [`DROP VIEW IF EXISTS ${view}`];
+}
+
+/** The view beside a table, if it is to have one; qualified and quoted. */
+export function viewName(table: StagedTable, plan: TablePlan, apply: ApplyTables): string | undefined {
+  if (identityMode(apply) !== 'views' || userTable(table, plan) === undefined) return undefined;
+  return qualified(table.target + SUFFIX, apply.naming);
+}
+
+/** What drops that view, and what makes it again of the columns that the table has by then. */
+export async function resolvedView(
+  table: StagedTable,
+  plan: TablePlan,
+  apply: ApplyTables,
+): Promise<{ readonly drop: readonly string[]; readonly create: readonly string[] } | undefined> {
+  const about = userTable(table, plan);
+  const view = viewName(table, plan, apply);
+  if (about === undefined || view === undefined) return undefined;
+  const columns = (await apply.engine.columns(about.target)) ?? undefined;
+  return { drop: [`DROP VIEW IF EXISTS ${view}`], create: viewOf(about, columns, apply) };
 }
 
 /** When the columns of all tables fit: the table of the closure, and the views. */
@@ -169,10 +187,19 @@ async function createView(about: UserTable, name: string, apply: ApplyTables): P
     const seen = (await engine.columns(view)) ?? [];
     if (JSON.stringify(seen.map(nameOf)) === JSON.stringify(columns?.map(nameOf))) return;
   }
+  for (const statement of viewOf(about, columns, apply)) await engine.run(statement);
+}
+
+function viewOf(
+  about: UserTable,
+  columns: readonly TargetColumn[] | undefined,
+  apply: ApplyTables,
+): readonly string[] {
+  const { naming } = apply;
   const { from, now, ranked, user, target } = partsOf(about, apply);
   const one = about.isUsers ? ` WHERE t.${user} IN (SELECT q.u FROM (${ranked}) q WHERE q.n = 1)` : '';
   const form: ReplacingView = {
-    view: qualified(view, naming),
+    view: qualified(about.target + SUFFIX, naming),
     table: target,
     columns: columns?.map(nameOf),
     expected: about.columns,
@@ -180,7 +207,7 @@ async function createView(about: UserTable, name: string, apply: ApplyTables): P
     by: now,
     rest: `FROM ${from}${one}`,
   };
-  for (const statement of dialect.replacingView!(form)) await engine.run(statement);
+  return naming.dialect.replacingView!(form);
 }
 
 const nameOf = ({ name }: TargetColumn): string => name;

@@ -9,6 +9,7 @@ import type { Validity } from './scd2.ts';
 import type { StagedTable } from './staged.ts';
 import type { Merge, MergeColumn } from './statement.ts';
 import { type Subtable, sourceKey } from './subtable.ts';
+import { swapOf } from './swap.ts';
 
 /** What the target calls a column, quoted. */
 export const quoted = (name: string, { engine, naming }: ApplyTables): string =>
@@ -70,6 +71,7 @@ export function mergeOf(
     maxDeletePercent: options.maxDelete ?? 50,
     guard: apply.flag === undefined ? undefined : engine.guard(apply.flag(table.n)),
     validity: quotedValidity(plan.validity, apply),
+    swap: swapOf(table, plan, apply),
   };
   if (line.parent === undefined) return merge;
   const parent = merges.get(line.parent);

@@ -5,7 +5,7 @@
 
 import { LINEAGE_LOAD } from '../wire/lineage.ts';
 import { ROW } from './engine.ts';
-import { deleteFrom, ONE_ROW } from './forms.ts';
+import { deleteFrom, ONE_ROW, swapForms } from './forms.ts';
 import {
   checkConflicts,
   checkLoss,
@@ -135,18 +135,36 @@ export function deleteInsert(merge: Merge): string[] {
 }
 
 /**
- * The table's contents become the staged rows, one per key where there is a key. The table itself stays, with its
- * grants, views and indexes.
+ * The table is emptied and filled, so that it stays itself, with its grants, views and indexes; with `--swap rename` a new
+ * one is filled, which takes its place when all tables are merged. `insert`: what fills a table.
  */
+export function refill(merge: Merge, insert?: (into: string) => string): string[] {
+  const { dialect, guard, swap, target } = merge;
+  if (swap === undefined)
+    return [deleteFrom(target, { when: guard }, dialect), ...(insert === undefined ? [] : [insert(target)])];
+  const { make, filled } = swapForms(dialect);
+  return [
+    ...make(swap),
+    ...(insert === undefined ? [] : [insert(swap.shadow)]),
+    // Nothing is conditional there: the new table has the old rows where these are to stay.
+    ...(guard === undefined ? [] : [`INSERT INTO ${swap.shadow} SELECT * FROM ${target} WHERE NOT ${guard}`]),
+    ...(filled?.(swap) ?? []),
+  ];
+}
+
+/** Before everything else of a table that is replaced: nothing may be in the way of what follows. */
+export const beginSwap = ({ dialect, swap }: Merge): readonly string[] =>
+  swap === undefined ? [] : swapForms(dialect).begin(swap);
+
+/** The table's contents become the staged rows, one per key where there is a key. */
 export function replace(merge: Merge): string[] {
   const { key, target } = merge;
-  const empty = deleteFrom(target, { when: merge.guard }, merge.dialect);
   const total = `(SELECT count(*) FROM ${target})`;
   if (merge.source === undefined) {
     return [
       ...checkLoss(merge, total),
       `INSERT INTO ${merge.counts} SELECT ${merge.n}, 0, 0, ${total} FROM ${ONE_ROW}${where(merge.guard)}`,
-      empty,
+      ...refill(merge),
     ];
   }
   if (key.length === 0) {
@@ -154,8 +172,11 @@ export function replace(merge: Merge): string[] {
     return [
       ...checkLoss(merge, `${total} - ${staged}`),
       `INSERT INTO ${merge.counts} SELECT ${merge.n}, ${staged}, 0, ${total} FROM ${ONE_ROW}${where(merge.guard)}`,
-      empty,
-      `INSERT INTO ${target} (${ids(merge.columns)}) SELECT ${ids(merge.columns, 's.')} FROM ${merge.source} s`,
+      ...refill(
+        merge,
+        (into) =>
+          `INSERT INTO ${into} (${ids(merge.columns)}) SELECT ${ids(merge.columns, 's.')} FROM ${merge.source} s`,
+      ),
     ];
   }
   const { dialect, order, flag } = merge;
@@ -171,8 +192,7 @@ export function replace(merge: Merge): string[] {
     ...analyzed(merge),
     ...checkLoss(merge, `${total} - (SELECT count(*) FROM ${merge.work} w)`),
     countWork(merge, lost),
-    empty,
-    insertWork(merge, `'i', 'u'`),
+    ...refill(merge, (into) => insertWork(merge, `'i', 'u'`, into)),
   ];
 }
 

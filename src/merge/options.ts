@@ -15,6 +15,12 @@ export interface MergeOptions {
   readonly deletes?: 'soft' | 'hard';
   /** Percent of a table's rows a full delivery or hard deletes may take away. Default: 50. */
   readonly maxDelete?: number;
+  /**
+   * How a table's contents are replaced. `copy` (the default): its rows are deleted and the new ones inserted; the table stays
+   * itself. `rename`: a new table of the same definition is filled and takes its place, in the same transaction; grants and
+   * comments go with the old one.
+   */
+  readonly swap?: 'copy' | 'rename';
   /** Apply a stream that does not start at the cursor. */
   readonly allowGap?: boolean;
   /** Refuse a group of which fewer or more rows arrived than were read from its files. */
@@ -59,6 +65,8 @@ export interface GroupReport {
   readonly seconds: number;
   /** The groups of its transaction, whose time `seconds` is; absent: it had one of its own. */
   readonly batch?: number;
+  /** Tables that new ones took the place of (`swap: 'rename'`); absent: none. */
+  readonly swapped?: readonly string[];
   /** False: the ledger had it already, nothing was changed. */
   readonly applied: boolean;
 }

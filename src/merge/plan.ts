@@ -21,6 +21,8 @@ export interface PlannedColumn {
 }
 
 export interface TablePlan {
+  /** The target does not have the table yet. */
+  readonly isNew: boolean;
   readonly columns: readonly PlannedColumn[];
   /** Statements that make the target's columns fit. */
   readonly ddl: readonly string[];
@@ -128,6 +130,7 @@ export function planTable(
   const always = [...table.columns.values()].every((column) => column.shapes.size === table.shapes);
   const wholeRows = always && existing !== undefined && [...known.keys()].every((name) => staged.has(name));
   return {
+    isNew: existing === null,
     columns,
     widen,
     after: columnsAfter(existing, { add, widen }, dialect),

@@ -1,6 +1,6 @@
 /** The pieces that the statements of all modes are made of. */
 
-import type { Dialect } from '../dialects/dialect.ts';
+import type { Dialect, SwapPair } from '../dialects/dialect.ts';
 import { isLineage } from '../wire/lineage.ts';
 import { BATCH, ROW } from './engine.ts';
 import { createStageTable, deleteFrom, updateFrom } from './forms.ts';
@@ -52,6 +52,8 @@ export interface Merge {
   readonly maxDeletePercent: number;
   /** Of merge mode scd2, quoted: the columns that say from when to when a version held. */
   readonly validity: { readonly from: string; readonly to: string } | undefined;
+  /** With what the target changes places instead of being emptied (`--swap rename`). */
+  readonly swap: SwapPair | undefined;
   /** What holds where a statement may change anything at all; undefined: it does. */
   readonly guard: string | undefined;
 }
@@ -160,8 +162,8 @@ export function countWork(merge: Merge, alsoDeleted = '0'): string {
 }
 
 /** Inserts staged rows whose action is one of these. */
-export function insertWork(merge: Merge, actions: string): string {
-  return `INSERT INTO ${merge.target} (${ids(merge.columns)}) SELECT ${ids(merge.columns, 's.')} FROM ${merge.source} s JOIN ${merge.work} w ON w.${ROW} = s.${ROW} WHERE w._brigade_action IN (${actions})`;
+export function insertWork(merge: Merge, actions: string, into = merge.target): string {
+  return `INSERT INTO ${into} (${ids(merge.columns)}) SELECT ${ids(merge.columns, 's.')} FROM ${merge.source} s JOIN ${merge.work} w ON w.${ROW} = s.${ROW} WHERE w._brigade_action IN (${actions})`;
 }
 
 /** Deletes the target's rows whose key has one of these actions. */

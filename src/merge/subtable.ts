@@ -8,7 +8,7 @@
 import type { Dialect } from '../dialects/dialect.ts';
 import { ROW } from './engine.ts';
 import { deleteFrom } from './forms.ts';
-import { analyzed } from './modes.ts';
+import { analyzed, refill } from './modes.ts';
 import {
   comparable,
   ids,
@@ -80,9 +80,12 @@ export function subtable(merge: Subtable): string[] {
   statements.push(
     `INSERT INTO ${merge.counts} SELECT ${merge.n}, count(*), 0, 0 FROM ${merge.work} w${where(merge.guard)}`,
     `INSERT INTO ${merge.counts} SELECT ${merge.n}, 0, 0, count(*) FROM ${target} t${where(isGone, merge.guard)}`,
-    deleteFrom(target, { ...gone, when: merge.guard }, merge.dialect),
   );
-  if (merge.source !== undefined) statements.push(insertWork(merge, `'i', 'o'`));
+  const insert =
+    merge.source === undefined ? undefined : (into: string) => insertWork(merge, `'i', 'o'`, into);
+  if (gone === undefined) return [...statements, ...refill(merge, insert)];
+  statements.push(deleteFrom(target, { ...gone, when: merge.guard }, merge.dialect));
+  if (insert !== undefined) statements.push(insert(target));
   return statements;
 }
 

@@ -83,6 +83,35 @@ export function batchWire(): Promise<WireText> {
   );
 }
 
+/** Three groups of tables whose contents are replaced: with a column more, with other rows, with none. */
+export function replaceWire(): Promise<WireText> {
+  const rooms = table('rooms', 'id int, name text', { key: ['id'], merge: 'replace' });
+  const wider = table('rooms', 'id int, name text, seats int', { key: ['id'], merge: 'replace' });
+  const halls = table('halls', 'id int, name text', { key: ['id'], merge: 'upsert', full: true });
+  const guests = table('guests', 'id int, name text', { key: ['id'], merge: 'upsert' });
+  const row = (id: number, name: string) => ({ id, name });
+  return written(
+    stream(
+      groups(
+        [
+          rows(rooms, row(1, 'a'), row(2, 'b')),
+          rows(halls, row(1, 'a'), row(2, 'b')),
+          rows(guests, row(1, 'a')),
+        ],
+        [
+          rows(wider, { ...row(2, 'B'), seats: 3 }),
+          rows(halls, row(2, 'B'), row(3, 'c')),
+          rows(guests, row(2, 'b')),
+        ],
+        [
+          rows(wider, { ...row(2, 'B'), seats: 4 }, { ...row(4, 'd'), seats: null }),
+          rows(halls, row(3, 'c')),
+        ],
+      ),
+    ),
+  );
+}
+
 export function wireText(text: string): WireText {
   const bytes = Buffer.from(text);
   const lines = [0];
