@@ -126,7 +126,8 @@ for (const { name, make, bring, skip } of places) {
       await bring(target, stream(groups([rows(rooms, ...many)])), RENAME);
       const stands = await everything(target);
       await marked(target);
-      const less = groups([rows(rooms, ...many)], [rows(rooms, ...many.slice(0, 500))]);
+      // Without the group before it: a script for DuckDB also swaps a table whose rows stay.
+      const less = groups([rows(rooms, ...many)], [rows(rooms, ...many.slice(0, 500))]).slice(1);
       await assert.rejects(bring(target, stream(less), RENAME), /found 700 of 1200 to be deleted/);
       assert.deepEqual(await everything(target), stands);
       assert.ok(await isMarked(target));
