@@ -1,2 +1,2 @@
 #!/usr/bin/env node
-require('../dist/cli/main.cjs').main(['decode', ...process.argv.slice(2)]);
+require('../dist/cli/start.cjs').start(['decode', ...process.argv.slice(2)]);

@@ -1,2 +1,2 @@
 #!/usr/bin/env node
-require('../dist/cli/main.cjs').main(['flatten', ...process.argv.slice(2)]);
+require('../dist/cli/start.cjs').start(['flatten', ...process.argv.slice(2)]);

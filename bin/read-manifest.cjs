@@ -1,2 +1,2 @@
 #!/usr/bin/env node
-require('../dist/cli/main.cjs').main(['read-manifest', ...process.argv.slice(2)]);
+require('../dist/cli/start.cjs').start(['read-manifest', ...process.argv.slice(2)]);

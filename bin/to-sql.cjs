@@ -1,2 +1,2 @@
 #!/usr/bin/env node
-require('../dist/cli/main.cjs').main(['to-sql', ...process.argv.slice(2)]);
+require('../dist/cli/start.cjs').start(['to-sql', ...process.argv.slice(2)]);

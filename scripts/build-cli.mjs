@@ -1,10 +1,14 @@
 // Bundles the executables into dist/cli/<part>.cjs. Most of `decode FILE | head -1` is starting, where each module costs
 // and so does what is read and never run: docs/performance.md has the numbers. So a module that is imported lazily in src
-// becomes part of a file of its kind, and the files are CommonJS, since Node's loader of ES modules alone takes 5 ms.
+// becomes part of a file of its kind, and the files are scripts, since Node's loader of ES modules alone takes 5 ms. Each is
+// one function, which src/shell/start.ts compiles and calls; itself it becomes dist/cli/start.cjs, a CommonJS module.
+import { createHash } from 'node:crypto';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
 
 const root = new URL('..', import.meta.url).pathname;
-const ENTRY = 'src/shell/main.ts';
+// What src/shell/start.ts asks for.
+const FACES = { main: 'src/shell/main.ts', keep: 'src/shell/keep-code.ts' };
 
 // What each part begins with. A module is in the first part that reaches it by static imports, so that it exists once,
 // with its classes and its state; parts therefore load those before them only.
@@ -16,6 +20,7 @@ const PARTS = {
   files: /^src\/(formats\/|stores\/s3\.ts$)/,
   flatten: /^src\/commands\/flatten\.ts$/,
   dedupe: /^src\/commands\/dedupe\.ts$/,
+  keep: /^src\/shell\/keep-code\.ts$/,
   batch: /./,
 };
 const FORMATS = ['csv', 'jsonl', 'avro'];
@@ -29,7 +34,6 @@ const common = {
   platform: 'node',
   target: 'node20.19',
   format: 'cjs',
-  banner: { js: "'use strict';" },
   define: { 'import.meta.dirname': '__dirname' },
   // `import()` becomes `require()`, for packages too.
   supported: { 'dynamic-import': false },
@@ -37,7 +41,7 @@ const common = {
 
 const { metafile } = await build({
   ...common,
-  entryPoints: [ENTRY],
+  entryPoints: Object.values(FACES),
   outdir: 'dist/cli',
   write: false,
   metafile: true,
@@ -63,7 +67,7 @@ const lazy = Object.keys(metafile.inputs).flatMap((module) =>
 const partOf = new Map();
 const formatsOf = new Map();
 for (const [part, start] of Object.entries(PARTS)) {
-  for (const module of reach([ENTRY, ...lazy].filter((name) => start.test(name)))) {
+  for (const module of reach([...Object.values(FACES), ...lazy].filter((name) => start.test(name)))) {
     if (FORMATS.includes(part)) formatsOf.set(module, (formatsOf.get(module) ?? 0) + 1);
     if (!partOf.has(module)) partOf.set(module, part);
   }
@@ -78,16 +82,34 @@ for (const [module, part] of partOf)
   for (const { path, kind } of importsOf(module))
     if (isAsked(path, kind, part)) asked[partOf.get(path)].add(path);
 
+// What an earlier build's parts were compiled to.
+rmSync(new URL('../dist/cli', import.meta.url), { recursive: true, force: true });
+const digest = createHash('sha256');
 for (const part of Object.keys(PARTS)) {
-  await build({
+  const { outputFiles } = await build({
     ...common,
     stdin: { contents: face(part), resolveDir: root, sourcefile: `${part}.cjs` },
     outfile: `dist/cli/${part}.cjs`,
+    banner: { js: "(function (module, require, part, __dirname) { 'use strict';" },
+    footer: { js: '})' },
     plugins: [{ name: 'parts', setup: (builder) => askForModules(builder, part) }],
+    write: false,
   });
+  mkdirSync(new URL('../dist/cli', import.meta.url), { recursive: true });
+  for (const { path, contents } of outputFiles) {
+    digest.update(contents);
+    writeFileSync(path, contents);
+  }
 }
+await build({
+  ...common,
+  entryPoints: ['src/shell/start.ts'],
+  outfile: 'dist/cli/start.cjs',
+  banner: { js: "'use strict';" },
+  define: { ...common.define, BUILD: JSON.stringify(digest.digest('hex')) },
+});
 
-/** What a part exports: the modules it is asked for, by name, and from the first one what the executables call. */
+/** What a part exports: the modules it is asked for, by name, and what the executables call. */
 function face(part) {
   const modules = [...asked[part]];
   if (MIXED.includes(part))
@@ -98,7 +120,7 @@ function face(part) {
     ...modules.map(
       (module, at) => `import * as m${at} from './${module}';\nexport { m${at} as '${module}' };`,
     ),
-    ...(part === 'main' ? [`export { main } from './${ENTRY}';`] : []),
+    ...(part in FACES ? [`export * from './${FACES[part]}';`] : []),
   ].join('\n');
 }
 
@@ -111,6 +133,6 @@ function askForModules({ onResolve, onLoad, resolve }, part) {
     return isAsked(module, from.kind, part) ? { path: module, namespace: 'asked' } : found;
   });
   onLoad({ filter: /./, namespace: 'asked' }, ({ path }) => ({
-    contents: `module.exports = require('./${partOf.get(path)}.cjs')['${path}'];`,
+    contents: `module.exports = part('${partOf.get(path)}')['${path}'];`,
   }));
 }
