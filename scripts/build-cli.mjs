@@ -90,7 +90,7 @@ for (const part of Object.keys(PARTS)) {
     ...common,
     stdin: { contents: face(part), resolveDir: root, sourcefile: `${part}.cjs` },
     outfile: `dist/cli/${part}.cjs`,
-    banner: { js: "(function (module, require, part, __dirname) { 'use strict';" },
+    banner: { js: "(function (exports, module, require, part, __dirname) { 'use strict';" },
     footer: { js: '})' },
     plugins: [{ name: 'parts', setup: (builder) => askForModules(builder, part) }],
     write: false,

@@ -16,16 +16,25 @@ async function loaded(...args: readonly string[]): Promise<Loaded> {
   const preload = join(folder, 'preload.cjs');
   writeFileSync(
     preload,
-    `process.on('exit', () => {
-  const loaded = { files: Object.keys(require.cache), builtins: process.moduleLoadList };
-  require('node:fs').writeFileSync(${JSON.stringify(join(folder, 'loaded.json'))}, JSON.stringify(loaded));
+    `const fs = require('node:fs');
+const files = [];
+const { readFileSync } = fs;
+fs.readFileSync = (file, ...rest) => {
+  if (String(file).endsWith('.cjs')) files.push(file);
+  return readFileSync(file, ...rest);
+};
+process.on('exit', () => {
+  const loaded = { files, builtins: process.moduleLoadList };
+  fs.writeFileSync(${JSON.stringify(join(folder, 'loaded.json'))}, JSON.stringify(loaded));
 });`,
   );
-  const { code, stderr } = await program(process.execPath, ['--require', preload, ...args]);
+  const { code, stderr } = await program(process.execPath, ['--require', preload, ...args], {
+    env: { NODE_DISABLE_COMPILE_CACHE: '1' },
+  });
   assert.equal(code, 0, stderr);
   const { files, builtins } = JSON.parse(readFileSync(join(folder, 'loaded.json'), 'utf8')) as Loaded;
   return {
-    files: files.filter((file) => file !== preload).map((file) => basename(file)),
+    files: files.map((file) => basename(file)),
     builtins,
   };
 }
@@ -43,7 +52,7 @@ describe('looking into a file starts with its format and nothing else', () => {
     test(format, async () => {
       const nothing = await loaded('-e', '0');
       const { files, builtins } = await loaded(join(BIN, 'decode.cjs'), file);
-      assert.deepEqual(files, ['decode.cjs', 'main.cjs', `${format}.cjs`]);
+      assert.deepEqual(files, ['decode.cjs', 'start.cjs', 'main.cjs', `${format}.cjs`]);
       assert.deepEqual(
         builtins.filter((name) => COSTLY.test(name) && !nothing.builtins.includes(name)),
         [],

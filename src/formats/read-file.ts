@@ -228,12 +228,10 @@ function kindOf(path: string): 'file' | 'pipe' | undefined {
 
 // The store watches over what is read through it; a format that opens a local file by itself goes unwatched.
 async function watch({ uri, etag }: FileLine, store: Store): Promise<() => Promise<void>> {
-  const expected = etag ?? (await store.stat(uri)).etag;
+  const expected = etag ?? (await store.version(uri));
   return async () => {
-    const found = await store.stat(uri);
-    if (found.etag === expected) return;
-    throw new UserError(
-      `${uri}: rewritten while it was read: expected version ${expected}, found ${found.etag}`,
-    );
+    const found = await store.version(uri);
+    if (found === expected) return;
+    throw new UserError(`${uri}: rewritten while it was read: expected version ${expected}, found ${found}`);
   };
 }

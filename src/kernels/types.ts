@@ -27,8 +27,9 @@ const CODES: Readonly<Record<string, number>> = {
 };
 
 export function typeCode(type: TypeName | undefined): TypeCode {
-  const match = /^decimal\((\d+), ?(\d+)\)$/.exec(type ?? '');
-  if (match === null) return { code: CODES[type ?? ''] ?? 0, limits: NO_LIMITS };
+  if (type === undefined) return { code: 0, limits: NO_LIMITS };
+  const match = /^decimal\((\d+), ?(\d+)\)$/.exec(type);
+  if (match === null) return { code: CODES[type] ?? 0, limits: NO_LIMITS };
   const precision = Number(match[1]);
   const scale = Number(match[2]);
   return { code: DECIMAL, limits: ((Math.max(0, precision - scale) << 16) | scale) >>> 0 };

@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util';
 import type { Command } from '../commands/command.ts';
 import { flagName } from '../commands/flags.ts';
 import { UsageError } from '../errors.ts';
@@ -10,46 +9,45 @@ export interface ParsedArgs {
   readonly help: boolean;
 }
 
-/** Turns the words after a command's name into its options and arguments. Throws `UsageError`. */
+/**
+ * Turns the words after a command's name into its options and arguments. Throws `UsageError`. Node's `parseArgs` would do
+ * as well, and takes a millisecond to load.
+ */
 export function parseWords(command: Command, words: readonly string[]): ParsedArgs {
   const flags = new Map(
     Object.entries(command.flags).map(([option, flag]) => [flagName(option), { option, flag }]),
   );
-  const known = Object.fromEntries(
-    [...flags].map(([name, { flag }]) => [
-      name,
-      { type: flag.value === undefined ? ('boolean' as const) : ('string' as const) },
-    ]),
-  );
-  // Not strict, so that the messages are ours; the tokens tell what was really written.
-  const { tokens } = parseArgs({
-    args: [...words],
-    options: { ...known, help: { type: 'boolean', short: 'h' } },
-    strict: false,
-    tokens: true,
-    allowPositionals: true,
-  });
   const given = new Map<string, string[]>();
   const args: string[] = [];
   let help = false;
-  for (const token of tokens) {
-    if (token.kind === 'positional') args.push(token.value);
-    if (token.kind !== 'option') continue;
-    if (token.name === 'help') {
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at]!;
+    if (word === '--') {
+      args.push(...words.slice(at + 1));
+      break;
+    }
+    if (word === '-' || !word.startsWith('-')) {
+      args.push(word);
+      continue;
+    }
+    if (word === '--help' || word === '-h') {
       help = true;
       continue;
     }
-    const entry = flags.get(token.name);
-    if (entry === undefined) {
-      throw new UsageError(`unknown flag ${token.rawName}${didYouMean(token.name, flags.keys())}`);
-    }
-    if (entry.flag.value === undefined && token.value !== undefined) {
-      throw new UsageError(`--${token.name}: expected no value, found ${token.value}`);
-    }
-    if (entry.flag.value !== undefined && token.value === undefined) {
-      throw new UsageError(`--${token.name}: expected ${entry.flag.value} after it, found nothing`);
-    }
-    given.set(token.name, [...(given.get(token.name) ?? []), token.value ?? '']);
+    const equals = word.indexOf('=');
+    const written = equals < 0 ? word : word.slice(0, equals);
+    const name = written.slice(2);
+    const entry = written.startsWith('--') ? flags.get(name) : undefined;
+    if (entry === undefined)
+      throw new UsageError(`unknown flag ${written}${didYouMean(written.replace(/^-+/, ''), flags.keys())}`);
+    const { value: expected } = entry.flag;
+    let value = equals < 0 ? undefined : word.slice(equals + 1);
+    if (expected === undefined && value !== undefined)
+      throw new UsageError(`--${name}: expected no value, found ${value}`);
+    if (expected !== undefined) value ??= words[++at];
+    if (expected !== undefined && value === undefined)
+      throw new UsageError(`--${name}: expected ${expected} after it, found nothing`);
+    given.set(name, [...(given.get(name) ?? []), value ?? '']);
   }
   if (args.length > 0 && command.args === undefined)
     throw new UsageError(`expected no arguments, found ${args[0]}`);

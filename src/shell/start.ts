@@ -31,14 +31,20 @@ export interface LoadedPart {
 interface Module {
   exports: unknown;
 }
-type Body = (module: Module, require: NodeJS.Require, part: (name: string) => unknown, folder: string) => void;
+type Body = (
+  exports: unknown,
+  module: Module,
+  require: NodeJS.Require,
+  part: (name: string) => unknown,
+  folder: string,
+) => void;
 
 /** Runs the command line `words`, which must not begin with Node's own words. */
 export async function start(words: readonly string[]): Promise<void> {
   const parts: LoadedPart[] = [];
   const modules = new Map<string, Module>();
   const command = words[0] ?? '';
-  const isCached = /^[a-z-]+$/.test(command) && !process.env['NODE_DISABLE_COMPILE_CACHE'];
+  const isCached = /^[a-z][a-z-]*$/.test(command) && !process.env['NODE_DISABLE_COMPILE_CACHE'];
   const folder = `${import.meta.dirname}/.cache/${process.version}-${process.platform}-${process.arch}`;
 
   function part(name: string): unknown {
@@ -48,7 +54,7 @@ export async function start(words: readonly string[]): Promise<void> {
     // The parts are ASCII. One byte a character is what V8 reads fastest.
     const source = readFileSync(filename, 'latin1');
     const cacheFile = `${folder}/${command}.${name}`;
-    const key = isCached ? `${BUILD} ${statSync(filename).mtimeMs}` : '';
+    const key = isCached ? `${BUILD} ${name} ${statSync(filename).mtimeMs}` : '';
     const kept = isCached ? readCode(cacheFile, key) : undefined;
     const script = new Script(source, { filename, ...(kept && { cachedData: kept.code }) });
     const isUsed = kept !== undefined && script.cachedDataRejected !== true;
@@ -56,7 +62,7 @@ export async function start(words: readonly string[]): Promise<void> {
     const module: Module = { exports: {} };
     modules.set(name, module);
     // Every package that a part asks for is found from here as well.
-    (script.runInThisContext() as Body)(module, require, part, import.meta.dirname);
+    (script.runInThisContext() as Body)(module.exports, module, require, part, import.meta.dirname);
     return module.exports;
   }
 

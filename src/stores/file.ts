@@ -30,7 +30,7 @@ const SPARE_PIECES = 4;
 
 /** The path that a `file:` URL or a plain path means. Throws `UserError` for a URL of another machine. */
 export function filePath(uri: string): string {
-  if (!/^file:/i.test(uri)) return resolve(uri);
+  if (uri.slice(0, 5).toLowerCase() !== 'file:') return resolve(uri);
   try {
     return fileURLToPath(uri);
   } catch (error) {
@@ -72,8 +72,7 @@ export function openFileStore({ signal }: { readonly signal?: AbortSignal } = {}
     read: (uri, options = {}) => readFile(uri, options, signal),
     async stat(uri) {
       const path = filePath(uri);
-      const found = sizeAndTimes(path, uri);
-      if (!found.isFile()) throw new UserError(`${uri}: expected a file, found a folder`);
+      const found = fileAt(path, uri);
       return entryOf(path, path.slice(path.lastIndexOf('/') + 1), found);
     },
     async write(uri, body) {
@@ -88,6 +87,7 @@ export function openFileStore({ signal }: { readonly signal?: AbortSignal } = {}
       }
     },
     remove: async (uri) => promises.rm(filePath(uri), { force: true }).catch((error) => fail(uri, error)),
+    version: async (uri) => etagOf(fileAt(filePath(uri), uri)),
     localPath: filePath,
   };
 }
@@ -132,6 +132,12 @@ function sizeAndTimes(path: string, uri = path): BigIntStats {
   } catch (error) {
     return fail(uri, error);
   }
+}
+
+function fileAt(path: string, uri: string): BigIntStats {
+  const found = sizeAndTimes(path, uri);
+  if (!found.isFile()) throw new UserError(`${uri}: expected a file, found a folder`);
+  return found;
 }
 
 // The files and folders (with a `/`) of one folder in the byte order of the keys below them: `a-b` before `a/`.

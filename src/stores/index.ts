@@ -48,6 +48,7 @@ export function openStore(options: StoreOptions = {}, context: StoreContext = {}
       yield* (await storeOf(uri)).read(uri, readOptions);
     },
     stat: async (uri) => (await storeOf(uri)).stat(uri),
+    version: async (uri) => (await storeOf(uri)).version(uri),
     write: async (uri, body) => (await storeOf(uri)).write(uri, body),
     remove: async (uri) => (await storeOf(uri)).remove(uri),
     localPath: (uri) => (schemeOf(uri) === 's3' ? undefined : files.localPath(uri)),
@@ -56,6 +57,8 @@ export function openStore(options: StoreOptions = {}, context: StoreContext = {}
 
 /** Where bytes lie, by the URI's scheme; throws `UsageError` for one that no store serves. */
 function schemeOf(uri: string): 's3' | 'file' {
+  // Most are plain paths, and the pattern costs a short command more than this.
+  if (!uri.includes('://')) return 'file';
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(uri)?.[1]?.toLowerCase();
   if (scheme === 's3') return 's3';
   if (scheme === undefined || scheme === 'file') return 'file';

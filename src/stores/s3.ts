@@ -107,30 +107,33 @@ export function openS3Store(options: StoreOptions, context: S3Context = {}): Sto
       }
     },
     read: (uri, readOptions = {}) => read(uri, readOptions),
-    async stat(uri) {
-      const { bucket, key } = parts(uri);
-      try {
-        const found = await (await client()).send(
-          new HeadObjectCommand({ Bucket: bucket, Key: key, ...payer }),
-          signal && { abortSignal: signal },
-        );
-        return entry({
-          uri,
-          path: key.slice(key.lastIndexOf('/') + 1),
-          bytes: found.ContentLength ?? 0,
-          etag: found.ETag,
-          modified: found.LastModified,
-        });
-      } catch (error) {
-        signal?.throwIfAborted();
-        throw s3Error(error, { action: 's3:GetObject', uri, bucket });
-      }
-    },
+    stat,
+    version: async (uri) => (await stat(uri)).etag,
     write: (uri, body) =>
       send(uri, 's3:PutObject', (place) => new PutObjectCommand({ ...place, Body: body, ...payer })),
     remove: (uri) => send(uri, 's3:DeleteObject', (place) => new DeleteObjectCommand({ ...place, ...payer })),
     localPath: () => undefined,
   };
+
+  async function stat(uri: string): Promise<Entry> {
+    const { bucket, key } = parts(uri);
+    try {
+      const found = await (await client()).send(
+        new HeadObjectCommand({ Bucket: bucket, Key: key, ...payer }),
+        signal && { abortSignal: signal },
+      );
+      return entry({
+        uri,
+        path: key.slice(key.lastIndexOf('/') + 1),
+        bytes: found.ContentLength ?? 0,
+        etag: found.ETag,
+        modified: found.LastModified,
+      });
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw s3Error(error, { action: 's3:GetObject', uri, bucket });
+    }
+  }
 
   async function send(
     uri: string,

@@ -36,6 +36,8 @@ export interface Store {
   /** The bytes of one object, retried by range when a connection breaks. Throws `UserError` when it is not there. */
   read(uri: string, options?: ReadOptions): AsyncIterable<Uint8Array>;
   stat(uri: string): Promise<Entry>;
+  /** The etag of one object. */
+  version(uri: string): Promise<string>;
   /** Writes one small object in whole; in the place of what is there. */
   write(uri: string, body: Uint8Array): Promise<void>;
   /** Removes one object; it need not be there. */
