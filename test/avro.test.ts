@@ -605,7 +605,7 @@ test('longs, their extremes included, are exact strings', async () => {
   assert.deepEqual(decoded.columns, [{ name: 'value', type: 'bigint' }]);
 });
 
-test('a recursive record is json and may nest 500 levels deep, no more', async () => {
+test('a recursive record is json and may nest 512 levels deep, no more', async () => {
   const schema = record({ v: 'long', next: ['null', 'R'] });
   const chain = (depth: number) =>
     Buffer.concat([...Array.from({ length: depth }, () => Buffer.from([2, 2])), Buffer.from([2, 0])]);
@@ -617,8 +617,8 @@ test('a recursive record is json and may nest 500 levels deep, no more', async (
     { name: 'v', type: 'bigint' },
     { name: 'next', type: 'json' },
   ]);
-  await decodeAvro([file(500)]);
-  await assert.rejects(decodeAvro([file(600)]), {
+  await decodeAvro([file(512)]);
+  await assert.rejects(decodeAvro([file(513)]), {
     message:
       /block 1 \(offset \d+\) row 1 column next\S*: expected at most 512 levels of nesting, found more/,
   });
@@ -738,10 +738,19 @@ test('what is wrong inside a block is named with block, offset, row and column',
       one(record({ n: 'long' }), ...Array(10).fill(0xff), 1),
       `${at}n: expected an integer of at most 64 bits in a long, found more than 10 bytes`,
     ],
+    [
+      one(record({ n: 'long' }), ...Array(9).fill(0xff), 2),
+      `${at}n: expected an integer of at most 64 bits in a long, found more than 10 bytes`,
+    ],
     [one(record({ n: 'int' }), ...huge), `${at}n: expected an integer of 32 bits`],
+    [
+      one(record({ d: { type: 'int', logicalType: 'date' } }), ...huge),
+      `${at}d: expected an integer of 32 bits`,
+    ],
     [one(record({ b: 'boolean' }), 2), `${at}b: expected a boolean of 0 or 1, found 2`],
     [one(record({ u: ['null', 'int'] }), 4, 2), `${at}u: expected a branch of a union of 2, found 2`],
     [one(record({ u: ['null', 'int', 'string'] }), 6), `${at}u: expected a branch of a union of 3, found 3`],
+    [one(record({ u: ['null', 'int', 'string'] }), 1), `${at}u: expected a branch of a union of 3, found -1`],
     [
       one(record({ e: { type: 'enum', name: 'E', symbols: ['A'] } }), 2),
       `${at}e: expected a symbol of 0 to 0, found 1`,
@@ -749,6 +758,15 @@ test('what is wrong inside a block is named with block, offset, row and column',
     [
       one(record({ a: { type: 'array', items: 'int' } }), ...huge),
       `${at}a: expected an array, found the end of the block`,
+    ],
+    // A count that is its own negative, and a size.
+    [
+      one(record({ a: { type: 'array', items: 'int' } }), ...Array(9).fill(0xff), 1, 0),
+      `${at}a: expected the length of an array, found -9223372036854776000`,
+    ],
+    [
+      one(record({ a: { type: 'array', items: 'null' } }), 0x82, 0x80, 8, 0),
+      `${at}a: expected at most 65536 items without bytes, found 65537`,
     ],
     [
       one(record({ a: { type: 'array', items: 'null' } }), ...huge),
@@ -785,6 +803,36 @@ test('what is wrong inside a block is named with block, offset, row and column',
   ];
   for (const [decoding, message] of cases)
     await assert.rejects(decoding, { name: 'UserError', message: new RegExp(message) });
+});
+
+test('what is at a limit is read: items without bytes, safe integers; of two wrong values the first is named', async () => {
+  const one = (schema: unknown, ...bytes: number[]) =>
+    decodeAvro([avroFile({ schema, codec: 'null', blocks: [{ count: 1, data: Buffer.from(bytes) }] })]);
+  const nulls = await one(record({ a: { type: 'array', items: 'null' } }), 0x80, 0x80, 8, 0);
+  assert.equal((rowsOf(nulls)[0] as { a: unknown[] }).a.length, 65536);
+  // Zigzag varints of 2^53 - 1 and its negative, and of those one further out.
+  const longs = record({ a: { type: 'map', values: 'long' } });
+  const map = (a: number[], b: number[]) => one(longs, 4, 2, 0x61, ...a, 2, 0x62, ...b, 0);
+  const ones = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f];
+  const inside = await map([0xfe, ...ones], [0xfd, ...ones]);
+  assert.equal(inside.text, '{"a":{"a":9007199254740991,"b":-9007199254740991}}\n');
+  const outside = await map([...Array(7).fill(0x80), 0x20], [0xff, ...ones]);
+  assert.equal(outside.text, '{"a":{"a":"9007199254740992","b":"-9007199254740992"}}\n');
+  const wrong = record({
+    t: { type: 'int', logicalType: 'time-millis' },
+    d: { type: 'bytes', logicalType: 'decimal', precision: 1 },
+  });
+  await assert.rejects(one(wrong, 1, 2, 10), /column t: expected a time of day, found -1/);
+});
+
+test('bytes of any length come out whole wherever they meet the end of a buffer', async () => {
+  const schema = record({ b: 'bytes' });
+  const rows = Array.from({ length: 300 }, (_, index) => ({ b: Buffer.alloc(24_000 + 31 * index, index) }));
+  const data = Buffer.concat(rows.map((row) => typeOf(schema).toBuffer(row)));
+  const decoded = await decodeAvro([
+    avroFile({ schema, codec: 'null', blocks: [{ count: rows.length, data }] }),
+  ]);
+  assert.ok(decoded.text === rows.map(({ b }) => `{"b":"${b.toString('base64')}"}\n`).join(''));
 });
 
 test('a map of a thousand keys is read; one of them twice is an error', async () => {

@@ -148,6 +148,19 @@ describe('rows as lines of COPY', () => {
     );
   });
 
+  test('escapes at the edges of UTF-8 of one, two, three and four bytes mean their characters', () => {
+    for (const code of [0x1, 0x7f, 0x80, 0x7ff, 0x800, 0xd7ff, 0xe000, 0xffff, 0x10000, 0x10ffff]) {
+      const text = String.fromCodePoint(code);
+      const units = text.split('').map((unit) => unit.charCodeAt(0).toString(16).padStart(4, '0'));
+      const json = `"${units.map((unit) => `\\u${unit}`).join('')}"`;
+      for (const type of ['text', 'json'] as const)
+        assert.equal(
+          field(type, json),
+          type === 'text' ? text : `"${json.slice(1, -1).replaceAll('\\', '\\\\')}"`,
+        );
+    }
+  });
+
   test('NULL and absent are \\N, and columns stand in their own order', () => {
     assert.equal(
       copied(
@@ -296,6 +309,8 @@ describe('rows as lines of COPY', () => {
       ['timestamp', '"2024-01-01 00:00:00+02"'],
       ['timestamptz', '"2024-01-01T00:00:00.1234567Z"'],
       ['time', '"10:00:00.1234567"'],
+      ['time', '"10:00:61"'],
+      ['timestamp', '"2024-01-01 10:00:61"'],
       ['uuid', '"0e37df36"'],
       ['bytes', '"A"'],
       ['bytes', '"AAA"'],
