@@ -10,6 +10,7 @@ import type { Job } from './jobs.ts';
 import { duckdbByHand, postgresByHand, type ZenotiDrop, zenotiDrop } from './zenoti.ts';
 
 const PEERS = new URL('peers/', import.meta.url).pathname;
+const CODE_CACHE = new URL('../dist/cli/.cache/', import.meta.url).pathname;
 const PLANNED_FILES = 10_000;
 /** What may read the bucket. */
 const READS: Readonly<Record<string, string>> = {
@@ -141,9 +142,16 @@ export function mergeJobs({ scale, csv, jsonl, avro }: Inputs): readonly Job[] {
       name: `first line of ${format}`,
       prepare: async () => ({
         input:
-          '`decode FILE | head -1`; what it takes, and what was tried, is in [performance.md](performance.md#starting)',
+          '`decode FILE | head -1`, which uses the compiled code that the first run has kept; what it takes, and what was tried, is in [performance.md](performance.md#starting)',
         ours: `decode ${await file()} | head -1 > /dev/null`,
-        peers: [{ name: 'node -e 0', command: 'node -e 0', must: 0.67, aim: 0.77 }],
+        peers: [
+          { name: 'node -e 0', command: 'node -e 0', must: 0.67, aim: 0.77 },
+          {
+            name: 'the first run after an installation',
+            command: `decode ${await file()} | head -1 > /dev/null`,
+            reset: async () => rmSync(CODE_CACHE, { recursive: true, force: true }),
+          },
+        ],
       }),
     })),
     ...growth(scale),
