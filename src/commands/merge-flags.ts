@@ -44,7 +44,7 @@ export const mergeFlags = {
   maxDelete: percent,
   swap: choice(
     ['copy', 'rename'],
-    'duckdb and postgres: how the contents of a table are replaced: its rows are deleted and inserted (copy, the default), or a new table is filled and renamed into its place (rename), which leaves no dead rows; grants and comments are lost, and a table with views on it (postgres) or indexes (duckdb) is refused',
+    'duckdb and postgres: how the contents of a table are replaced: its rows are deleted and inserted (copy, the default), or a new table is filled and renamed into its place (rename), which leaves no dead rows; grants and comments are lost, a table that others depend on is refused, and old snapshots find it empty (docs/merging.md)',
   ),
   allowGap: toggle('apply a stream that does not start at the cursor'),
   batchGroups,
