@@ -291,6 +291,17 @@ test('a line whose first member is $ is an escaped row, or an error that shows i
   }
 });
 
+test('a row with arrays that lacks its key is an error, also after rows that had theirs', async () => {
+  const whole = '{"id":1,"l":[1]}';
+  for (const line of ['{"l":[2]}', '{"id":null,"l":[2]}', '{"x":1,"l":[2],"id":null}']) {
+    await assert.rejects(
+      flatLines([whole, '{"x":1}', whole, line]),
+      /table t: expected a value in key column id of a row that holds arrays, found NULL/,
+      line,
+    );
+  }
+});
+
 test('nesting deeper than a thousand levels is an error, and a hundred are not', async () => {
   const deep = (levels: number) => `{"id":1,"l":${'['.repeat(levels)}${']'.repeat(levels)}}`;
   await assert.rejects(flatLines([deep(1100)]), /at most 1000 levels/);

@@ -78,11 +78,10 @@ export function newGroup(arena: Arena, options: DedupeOptions): Group {
     return family;
   };
 
-  type Reject = (index: number, column: string, value: Row) => void;
-
   // Judges a row that the kernel has left, as the record of this index.
-  const judge = (rule: TableRule, value: Row, index: number, lineHash: () => bigint): string | undefined => {
-    const column = judgeRow(arena, rule, present!.ids, present!.batch, { row: value, index, lineHash });
+  const judge = (value: Row, index: number, lineHash: () => bigint): string | undefined => {
+    const { rule, ids, batch } = present!;
+    const column = judgeRow(arena, rule, ids, batch, { row: value, index, lineHash });
     if (
       column === undefined &&
       rule.deleteFlag !== undefined &&
@@ -92,51 +91,37 @@ export function newGroup(arena: Arena, options: DedupeOptions): Group {
     return column;
   };
 
-  // Enters the rows that stand in the input up to `to`; `index` is the first one's in its run.
-  const enterLines = (
-    rule: TableRule,
-    to: number,
-    runStart: number,
-    index: number,
-    reject: Reject,
-    place: string,
-  ): number => {
+  const enterRecords = (count: number): void =>
+    winners.enter(count, present!.family, present!.rule.sourceKey !== undefined);
+
+  // Enters the rows that stand in the input up to `to`, the first of which is row `index` of the run; the next index.
+  const enterLines = ({ place, firstRow, reject }: Entering, to: number, index: number): number => {
     const stride = 16 + arena.words[RULE >> 2]! * 8;
     let done = index;
     for (let at = INPUT; at < to; at = kernel.walked()) {
       const count = kernel.walk(at, to, WALKED, BATCH_ROWS);
-      const unknown = kernel.digest(WALKED, count, runStart + done, RECORDS, VOTES, VERSIONS, UNKNOWN);
+      const unknown = kernel.digest(WALKED, count, firstRow + done, RECORDS, VOTES, VERSIONS, UNKNOWN);
       for (let i = 0; i < unknown; i++) {
         const record = arena.words[(UNKNOWN >> 2) + i]!;
         const line = arena.words[(WALKED + record * stride) >> 2]!;
         const length = arena.words[(WALKED + record * stride + 4) >> 2]!;
         const value = parse(arena.bytes.toString('utf8', line, line + length), place, done + record);
-        const column = judge(rule, value, record, () => BigInt.asUintN(64, kernel.rowHash(line, length)));
+        const column = judge(value, record, () => BigInt.asUintN(64, kernel.rowHash(line, length)));
         if (column !== undefined) reject(done + record, column, value);
       }
-      winners.enter(count, present!.family, rule.sourceKey !== undefined);
+      enterRecords(count);
       done += count;
     }
     return done;
   };
 
-  const enterLongLine = (
-    rule: TableRule,
-    line: Uint8Array,
-    runStart: number,
-    index: number,
-    reject: Reject,
-    place: string,
-  ): void => {
-    const value = parse(
-      Buffer.from(line.buffer, line.byteOffset, line.length).toString('utf8'),
-      place,
-      index,
-    );
-    const column = judge(rule, value, 0, () => createHash('sha256').update(line).digest().readBigUInt64LE());
-    for (const at of [RECORDS, VOTES]) arena.words[(at + 12) >> 2] = runStart + index;
+  const enterLongLine = ({ place, firstRow, reject }: Entering, line: Uint8Array, index: number): void => {
+    const text = Buffer.from(line.buffer, line.byteOffset, line.length).toString('utf8');
+    const value = parse(text, place, index);
+    const column = judge(value, 0, () => createHash('sha256').update(line).digest().readBigUInt64LE());
+    for (const at of [RECORDS, VOTES]) arena.words[(at + 12) >> 2] = firstRow + index;
     if (column !== undefined) reject(index, column, value);
-    winners.enter(1, present!.family, rule.sourceKey !== undefined);
+    enterRecords(1);
   };
 
   return {
@@ -166,14 +151,14 @@ export function newGroup(arena: Arena, options: DedupeOptions): Group {
           raw: JSON.stringify(value),
         });
       };
+      const entering: Entering = { place: origin.place, firstRow, reject };
       let index = 0;
       for (let at = 0; at < bytes.length; ) {
         const end = pieceEnd(bytes, at);
-        if (end - at > INPUT_BYTES)
-          enterLongLine(rule, bytes.subarray(at, end), firstRow, index++, reject, origin.place);
+        if (end - at > INPUT_BYTES) enterLongLine(entering, bytes.subarray(at, end), index++);
         else {
           if (bytes.length > INPUT_BYTES) arena.bytes.set(bytes.subarray(at, end), INPUT);
-          index = enterLines(rule, INPUT + end - at, firstRow, index, reject, origin.place);
+          index = enterLines(entering, INPUT + end - at, index);
         }
         at = end;
       }
@@ -228,6 +213,15 @@ export function newGroup(arena: Arena, options: DedupeOptions): Group {
       log.close();
     },
   };
+}
+
+/** A run whose rows are being entered. */
+interface Entering {
+  readonly place: string;
+  /** The number of its first row in the group. */
+  readonly firstRow: number;
+  /** Says that row `index` of the run holds NULL in a key column. */
+  reject(index: number, column: string, value: Row): void;
 }
 
 /** Lines of live rows, in memory or still in the log. */

@@ -1,6 +1,7 @@
 import { parseRow } from '../wire/run.ts';
 import type { Row, TableLine } from '../wire/types.ts';
 import type { TableRule } from './rules.ts';
+import { lastUpTo } from './search.ts';
 import { newSpill } from './spill.ts';
 
 /** Rows that came in one piece and stand under one line. */
@@ -53,16 +54,6 @@ export function newRowLog(folder: string | undefined, memoryBytes: number): RowL
     spill.read(entry.position, bytes);
     return bytes.toString('utf8').split('\n');
   };
-  const entryOf = (row: number): LogEntry => {
-    let low = 0;
-    let high = entries.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (entries[middle]!.firstRow <= row) low = middle;
-      else high = middle - 1;
-    }
-    return entries[low]!;
-  };
   return {
     entries,
     get rows() {
@@ -95,7 +86,7 @@ export function newRowLog(folder: string | undefined, memoryBytes: number): RowL
       for (let index = 0; index < entry.count; index++) yield parseRow(lines[index]!);
     },
     row(row) {
-      const entry = entryOf(row);
+      const entry = entries[lastUpTo(entries, ({ firstRow }) => firstRow, row)]!;
       if (cached?.entry !== entry || cached.bytes !== entry.bytes)
         cached = { entry, bytes: entry.bytes, lines: linesOf(entry) };
       return { entry, value: parseRow(cached.lines[row - entry.firstRow]!) };

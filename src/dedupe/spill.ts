@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf, UserError } from '../errors.ts';
+import { lastUpTo } from './search.ts';
 
 /** Bytes put away in order: in memory up to a limit, beyond it in a file that nobody else can open. */
 export interface Spill {
@@ -126,16 +127,6 @@ export function newSpill({ folder, memoryBytes, behind = false }: SpillOptions):
       room -= bytes.length;
     }
   };
-  const pieceAt = (position: number): number => {
-    let low = 0;
-    let high = pieces.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (pieces[middle]!.at <= position) low = middle;
-      else high = middle - 1;
-    }
-    return low;
-  };
 
   return {
     get length() {
@@ -174,7 +165,8 @@ export function newSpill({ folder, memoryBytes, behind = false }: SpillOptions):
           );
         filled += count;
       }
-      for (let i = pieceAt(position + filled); i < pieces.length && filled < target.length; i++) {
+      const first = lastUpTo(pieces, ({ at }) => at, position + filled);
+      for (let i = first; i < pieces.length && filled < target.length; i++) {
         const { at, bytes } = pieces[i]!;
         const from = position + filled - at;
         const part = bytes.subarray(from, from + target.length - filled);

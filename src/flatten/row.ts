@@ -52,12 +52,12 @@ export function flattenRow(row: Row, options: FlattenRowOptions): FlatRow[] {
 /** As `flattenRow`, for many rows of one table: what they teach stays in the shape. */
 export function flattenInto(row: Row, shape: Shape, put: (table: Shape, row: Row) => void): void {
   const flat: Row = Object.create(null);
-  const arrays: PendingArray[] = [];
-  fold(row, shape, { prefix: '', path: [], depth: 0, top: undefined }, flat, arrays, shape.columns);
+  const making: Making = { shape, flat, arrays: [] };
+  fold(row, making, { prefix: '', path: [], depth: 0, top: undefined }, shape.columns);
   put(shape, flat);
-  if (arrays.length === 0) return;
+  if (making.arrays.length === 0) return;
   const carried = carriedMembers(flat, shape);
-  for (const array of arrays) openArray(array, [], carried, put);
+  for (const array of making.arrays) openArray(array, [], carried, put);
 }
 
 interface PendingArray {
@@ -67,74 +67,71 @@ interface PendingArray {
   readonly depth: number;
 }
 
+/** A row being made, and the arrays met on the way. */
+interface Making {
+  readonly shape: Shape;
+  readonly flat: Row;
+  readonly arrays: PendingArray[];
+}
+
+/** An object whose members are folded in. */
 interface Place {
   readonly prefix: string;
   readonly path: readonly string[];
   readonly depth: number;
+  /** The top-level member it is in; undefined if it is the record itself. */
   readonly top: string | undefined;
 }
 
-function fold(
-  object: Row,
-  shape: Shape,
-  place: Place,
-  flat: Row,
-  arrays: PendingArray[],
-  columns: readonly Column[] | undefined,
-): void {
+interface Member {
+  readonly column: string;
+  readonly path: readonly string[];
+  readonly depth: number;
+  readonly top: string;
+}
+
+function fold(object: Row, making: Making, place: Place, columns: readonly Column[] | undefined): void {
+  const { prefix, path, depth, top } = place;
   for (const [name, value] of Object.entries(object)) {
-    const path = [...place.path, name];
-    foldMember(
-      value,
-      place.prefix + name,
-      path,
-      shape,
-      { ...place, top: place.top ?? name },
-      flat,
-      arrays,
-      columns?.find((column) => column.name === name),
-    );
+    const member = { column: prefix + name, path: [...path, name], depth, top: top ?? name };
+    const typed = columns?.find((column) => column.name === name);
+    foldMember(value, making, member, typed);
   }
 }
 
-function foldMember(
-  value: Value,
-  column: string,
-  path: readonly string[],
-  shape: Shape,
-  place: Place,
-  flat: Row,
-  arrays: PendingArray[],
-  typed: Column | undefined,
-): void {
+function foldMember(value: Value, making: Making, member: Member, typed: Column | undefined): void {
+  const { shape, flat, arrays } = making;
+  const { column, path, depth, top } = member;
   const { settings } = shape;
   const put = (given: Value, type: TypeName | undefined): void => {
-    shape.column(column, path, place.top ?? column, type, false);
+    shape.column(column, path, top, type, given === null);
     flat[column] = given;
   };
   if (value === null) {
     // Of an object or array that is known as such; one met for the first time as null counts as a scalar so far.
-    if (shape.isNested(path)) return;
-    shape.column(column, path, place.top ?? column, typed?.type, true);
-    flat[column] = null;
+    if (!shape.isNested(path)) put(null, typed?.type);
     return;
   }
   if (typeof value !== 'object' || typed?.type === 'json') {
     put(value, typed?.type);
     return;
   }
-  if (place.depth >= settings.maxDepth || (Array.isArray(value) && settings.arrays === 'json')) {
+  if (depth >= settings.maxDepth || (Array.isArray(value) && settings.arrays === 'json')) {
     put(JSON.stringify(value), 'json');
     return;
   }
   if (Array.isArray(value)) {
     const table = subtableOf(shape, column, path);
-    arrays.push({ table, elements: value, items: typed?.items, depth: place.depth + 1 });
+    arrays.push({ table, elements: value, items: typed?.items, depth: depth + 1 });
     return;
   }
   shape.nest(path);
-  const inner = { prefix: column + settings.separator, path, depth: place.depth + 1, top: place.top };
-  fold(value as Row, shape, inner, flat, arrays, typed?.columns);
+  fold(
+    value as Row,
+    making,
+    { prefix: column + settings.separator, path, depth: depth + 1, top },
+    typed?.columns,
+  );
 }
 
 function openArray(
@@ -149,15 +146,15 @@ function openArray(
     const flat: Row = Object.assign(Object.create(null), carried.key);
     for (const [level, id] of ids.entries()) flat[levelColumn(level)] = id;
     Object.assign(flat, carried.system);
-    const inner: PendingArray[] = [];
-    const place: Place = { prefix: '', path: [], depth, top: undefined };
+    const making: Making = { shape: table, flat, arrays: [] };
     if (element !== null && typeof element === 'object' && !Array.isArray(element)) {
-      fold(element as Row, table, place, flat, inner, items?.columns);
+      fold(element as Row, making, { prefix: '', path: [], depth, top: undefined }, items?.columns);
     } else if (element !== null) {
-      foldMember(element, table.settings.valueColumn, [], table, place, flat, inner, items);
+      const column = table.settings.valueColumn;
+      foldMember(element, making, { column, path: [], depth, top: column }, items);
     }
     put(table, flat);
-    for (const deeper of inner) openArray(deeper, ids, carried, put);
+    for (const deeper of making.arrays) openArray(deeper, ids, carried, put);
   }
 }
 

@@ -73,9 +73,8 @@ async function* decodeFile(source: ByteSource, input: FormatInput): AsyncIterabl
     if (kernel.program.leastBytes === 0 && count > MAX_EMPTY_ROWS) {
       throw mismatch(place(), `at most ${MAX_EMPTY_ROWS} rows without bytes`, String(count));
     }
-    yield* header.codec === 'null'
-      ? storedBlock(source, kernel, lines, at, count, size, place)
-      : compressedBlock(source, kernel, lines, at, count, size, place, header.codec);
+    const block: Block = { source, kernel, lines, at, count, size, place };
+    yield* header.codec === 'null' ? storedBlock(block) : compressedBlock(block, header.codec);
     if (source.held < 16) yield* lines.flush(at);
     const sync = await takeAll(source, 16, place, 'a sync marker behind it');
     if (!header.sync.every((byte, index) => byte === sync[index])) {
@@ -89,16 +88,20 @@ async function* decodeFile(source: ByteSource, input: FormatInput): AsyncIterabl
   if (at.rowsBefore === 0) yield table;
 }
 
+/** A block about to be read. */
+interface Block {
+  readonly source: ByteSource;
+  readonly kernel: AvroKernel;
+  readonly lines: LineCollector;
+  readonly at: Position;
+  /** How many rows and bytes it says it has. */
+  readonly count: number;
+  readonly size: number;
+  readonly place: () => string;
+}
+
 /** A block as it is: any size of it passes through the window. */
-async function* storedBlock(
-  source: ByteSource,
-  kernel: AvroKernel,
-  lines: LineCollector,
-  at: Position,
-  count: number,
-  size: number,
-  place: () => string,
-): AsyncIterable<Chunk> {
+async function* storedBlock({ source, kernel, lines, at, count, size, place }: Block): AsyncIterable<Chunk> {
   kernel.clear();
   let left = size;
   let step: AvroStep = { kind: 'more' };
@@ -128,13 +131,7 @@ async function* storedBlock(
 }
 
 async function* compressedBlock(
-  source: ByteSource,
-  kernel: AvroKernel,
-  lines: LineCollector,
-  at: Position,
-  count: number,
-  size: number,
-  place: () => string,
+  { source, kernel, lines, at, count, size, place }: Block,
   codec: string,
 ): AsyncIterable<Chunk> {
   if (size > MAX_COMPRESSED_BYTES)
@@ -143,9 +140,9 @@ async function* compressedBlock(
     yield* lines.flush(at);
     if ((await source.fill(size)) < size) throw cut(place, size);
   }
-  const block = source.take(size);
+  const bytes = source.take(size);
   kernel.clear();
-  const content = codec === 'snappy' ? unsnap(kernel, block, place) : await decompress(block, codec, place);
+  const content = codec === 'snappy' ? unsnap(kernel, bytes, place) : await decompress(bytes, codec, place);
   let pushed = 0;
   let step: AvroStep = { kind: 'more' };
   while (step.kind !== 'done') {
