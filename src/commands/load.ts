@@ -52,7 +52,11 @@ export function load(target: string, given: LoadOptions = {}): Sink {
     };
     const apply = createApply(rehearsal?.engine ?? connection, options, context, options.onGroup ?? tell);
     try {
-      for await (const chunk of input) await apply.take(chunk);
+      try {
+        for await (const chunk of input) await apply.take(chunk);
+      } finally {
+        await apply.settle?.();
+      }
       if (rehearsal !== undefined) await connection.abandon('--dry-run');
     } catch (error) {
       await connection.abandon(messageOf(error));

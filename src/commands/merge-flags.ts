@@ -15,7 +15,7 @@ const percent: Flag<number> = {
 
 const batchGroups: Flag<number | 'auto'> = {
   value: 'N|auto',
-  help: 'duckdb and postgres: apply up to N groups of a scope that follow one another in one transaction, for a first load of many; auto: as many as fit (1,000 groups, 64 MiB of rows); the result is the same as without',
+  help: 'duckdb and postgres: apply up to N groups of a scope that follow one another in one transaction, for a first load of many; auto: as many as fit (1,000 groups, 96 MiB of rows); the result is the same as without',
   parse: (given, flag) => {
     if (given === 'auto') return given;
     const number = Number(given);

@@ -53,6 +53,8 @@ export interface Dialect {
   readonly undoesDdl?: true;
   /** Groups may share stages and a transaction (`--batch-groups`). */
   readonly batches?: true;
+  /** SELECT DISTINCT ON takes the first row of each, which costs less than numbering all of them. */
+  readonly distinctOn?: true;
   /** Stages are tables like any other, since there are no temporary ones. */
   readonly permanentStages?: true;
   /** Rows of a file that an engine reads by itself have no order it would tell: what only their order decides is an error. */

@@ -96,6 +96,8 @@ export const postgres: Dialect = {
   unlimitedDecimal: true,
   transactionalDdl: true,
   batches: true,
+  // https://www.postgresql.org/docs/current/sql-select.html#SQL-DISTINCT
+  distinctOn: true,
   identifier: quoted,
   // With standard_conforming_strings (set below) a backslash is a backslash.
   literal: singleQuoted,

@@ -64,6 +64,7 @@ function rowText(expressions: readonly string[], types: readonly ColumnType[]): 
 const {
   analyze: _analyze,
   batches: _batches,
+  distinctOn: _distinctOn,
   keyIndex: _keyIndex,
   replacingView: _replacingView,
   ...parent

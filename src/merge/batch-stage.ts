@@ -4,6 +4,7 @@ import { runOfBytes } from '../wire/run.ts';
 import { type Chunk, type Column, isControl, type Run, type TableLine } from '../wire/types.ts';
 import { groupNumber } from './batch-ledger.ts';
 import type { HeldGroup } from './batch-rules.ts';
+import { createBehind } from './behind.ts';
 import type { Session } from './session.ts';
 import { type StagedTable, settledType } from './staged.ts';
 import type { Staging } from './staging.ts';
@@ -13,13 +14,18 @@ import { lineageOf, newUnit, stagedTable, type Unit } from './unit.ts';
  * So much is staged at once: while an engine takes it, the groups after it are read. Less would be more statements than
  * it is worth, for each table has its own.
  */
-const FILL_BYTES = 8 * 2 ** 20;
+export const FILL_BYTES = 8 * 2 ** 20;
 
 export interface BatchStage {
-  /** Takes the next group; its rows reach the stages when there are enough of them. */
+  /**
+   * Takes the next group; its rows reach the stages when there are enough of them, while the caller goes on. What fails then
+   * is thrown by the next call.
+   */
   add(group: HeldGroup): Promise<void>;
   /** All rows are in the stages. What they are of, as one unit. */
   finish(): Promise<Unit>;
+  /** The engine has nothing more to do. Throws as `add` does. */
+  settle(): Promise<void>;
 }
 
 /** The stages of a batch that begins with this group. */
@@ -39,6 +45,7 @@ export function createBatchStage(
   let filling: (() => Promise<void>)[][] = [];
   let waiting = 0;
   let count = 0;
+  const behind = createBehind({ atOnce: engine.undoes !== true });
 
   const shared = (line: TableLine): TableLine => {
     const id = JSON.stringify([line.table, line.columns]);
@@ -108,9 +115,11 @@ export function createBatchStage(
       addFiles(group, stampOf);
       waiting += group.bytes;
       // A group alone is staged as such.
-      if (waiting >= FILL_BYTES && count > 1) await fill();
+      if (waiting >= FILL_BYTES && count > 1) await behind.start(fill);
     },
+    settle: behind.settle,
     async finish() {
+      await behind.settle();
       await fill();
       await engine.settle();
       for (const { table, columns } of lines) if (!table.created) staging.declare(table, columns);

@@ -9,14 +9,15 @@ import { type Chunk, type GroupLine, isControl, type Run } from '../wire/types.t
 import { applyBatch } from './apply-batch.ts';
 import type { Delivery } from './apply-unit.ts';
 import { type BatchRules, createBatchRules, type HeldGroup } from './batch-rules.ts';
-import { type BatchStage, createBatchStage } from './batch-stage.ts';
+import { type BatchStage, createBatchStage, FILL_BYTES } from './batch-stage.ts';
+import { createBehind } from './behind.ts';
 import type { Engine } from './engine.ts';
 import type { Session } from './session.ts';
 import { createStaging, type Staging } from './staging.ts';
 import { type Apply, createUnits } from './units.ts';
 
 /** What a batch holds at most: rows on the wire, then (for engines that read files by themselves) files and their size. */
-const HELD_BYTES = 64 * 2 ** 20;
+const HELD_BYTES = 96 * 2 ** 20;
 const BATCH_GROUPS = 1000;
 const BATCH_FILES = 4000;
 const FILE_BYTES = 2 ** 30;
@@ -27,7 +28,8 @@ const BATCH_MS = 60_000;
 
 /**
  * Applies groups in batches of at most `groups`, everything else by `oneByOne`. A stream that is cut off leaves the
- * batches before; the open one has not been begun. Memory: the rows of a batch as they came, 64 MiB.
+ * batches before; the open one has not been begun. Memory: the rows of a batch as they came, 96 MiB, and
+ * 8 MiB of the one after it.
  */
 export function createBatches(
   oneByOne: Apply,
@@ -52,6 +54,8 @@ export function createBatches(
   let stage: BatchStage | undefined;
   let batchBytes = 0;
   let rules: BatchRules | undefined;
+  /** The batch before, of which all groups are through. */
+  const merging = createBehind({ atOnce: engine.undoes !== true });
   // What a group is, found out without touching the database.
   const silent = silentEngine(engine);
   const looking = createStaging(silent, naming.nameCase);
@@ -71,6 +75,11 @@ export function createBatches(
   };
 
   async function flush(): Promise<void> {
+    await merging.settle();
+    await mergeBatch();
+  }
+
+  async function mergeBatch(): Promise<void> {
     const { ready, staged } = takeBatch();
     const apply = async () => applyBatch(ready, await staged!.finish(), staging, session);
     if (ready.length > 1 && (await succeeds(apply))) return;
@@ -114,9 +123,11 @@ export function createBatches(
       await again(chunks);
       throw error;
     }
+    if (bytes + batchBytes >= FILL_BYTES) await merging.settle();
     if (bytes + batchBytes <= HELD_BYTES) return;
-    await flush();
+    await merging.start(mergeBatch);
     if (bytes <= HELD_BYTES) return;
+    await merging.settle();
     const early = chunks;
     chunks = [];
     passing = true;
@@ -151,7 +162,7 @@ export function createBatches(
     stage = staged;
     if (!(await succeeds(() => staged.add(one)))) {
       for (const held of takeBatch().ready) await again(held.chunks);
-    } else if (isFull()) await flush();
+    } else if (isFull()) await merging.start(mergeBatch);
   }
 
   return {
@@ -181,6 +192,10 @@ export function createBatches(
       if (passing) passing = false;
       else await accept(found!);
       chunks = [];
+    },
+    async settle() {
+      await merging.settle();
+      await stage?.settle();
     },
   };
 }

@@ -116,10 +116,13 @@ export function foldDeleteInsert(merge: Merge): string[] {
     buried: undefined,
     source: merge.source!,
     // As in one group: a key that the target has twice is healed.
-    updated: (there) => (merge.wholeRows ? `'r'` : `CASE WHEN ${there} > 1 THEN 'r' ELSE 'u' END`),
+    updated: (there) => (merge.wholeRows ? REPLACES : `CASE WHEN ${there} > 1 THEN ${REPLACES} ELSE 'u' END`),
   });
   return [...checkNullKeys(merge), events, ...carryOut(merge, [], [])];
 }
+
+/** The action on a row of which nothing stays. */
+const REPLACES = `'r'`;
 
 interface Fold {
   /** `ORDER BY`: which row of a key counts in a group. */
@@ -142,35 +145,33 @@ function insertEvents(merge: Merge, { newest, order, flag, buried, source, updat
   const columns = [...new Set([...key, ...order].map(({ id }) => id))].map((id) => `x.${id}`).join(', ');
   const gone = flag === undefined ? '0' : `CASE WHEN ${deletes(dialect, flag, 'x')} THEN 1 ELSE 0 END`;
   const by = [...newest, `x.${BATCH} DESC`, `x.${ROW} DESC`].join(', ');
-  const ranked = `SELECT x.${ROW}, x.${GROUP}, ${columns}, ${gone} AS _brigade_gone, row_number() OVER (PARTITION BY ${ids(key, 'x.')}, x.${GROUP} ORDER BY ${by}) AS _brigade_rank FROM ${source} x`;
-  const counting = `(SELECT * FROM (${ranked}) x WHERE x._brigade_rank = 1)`;
+  const each = `${ids(key, 'x.')}, x.${GROUP}`;
+  const event = `x.${ROW}, x.${GROUP}, ${columns}, ${gone} AS _brigade_gone`;
+  const counting = dialect.distinctOn
+    ? `(SELECT DISTINCT ON (${each}) ${event} FROM ${source} x ORDER BY ${each}, ${by})`
+    : `(SELECT * FROM (SELECT ${event}, row_number() OVER (PARTITION BY ${each} ORDER BY ${by}) AS _brigade_rank FROM ${source} x) x WHERE x._brigade_rank = 1)`;
   const isOrdered = order.length > 0;
   const met = isOrdered ? `(${compared(merge, { order, buried }, counting)})` : counting;
   const chain = `OVER (PARTITION BY ${ids(key, 'm.')}${isOrdered ? ', m._brigade_applies' : ''} ORDER BY m.${GROUP})`;
-  const gones =
-    flag === undefined
-      ? []
-      : [`max(m._brigade_gone) ${chain} AS _brigade_fell`, `min(m._brigade_gone) ${chain} AS _brigade_stood`];
+  const there = isOrdered ? 'e._brigade_there' : 'coalesce(h._brigade_there, 0)';
+  // A row that was deleted in between comes back without its former values.
+  const change = updated(there);
+  const returns = flag !== undefined && change !== REPLACES;
   const chained = [
     `m.${ROW}, m.${GROUP}, ${ids(key, 'm.')}, m._brigade_gone`,
     ...(isOrdered ? ['m._brigade_applies', 'm._brigade_there'] : []),
     `lag(m._brigade_gone) ${chain} AS _brigade_before`,
     `lead(m.${GROUP}) ${chain} AS _brigade_next`,
-    ...gones,
+    ...(returns ? [`max(m._brigade_gone) ${chain} AS _brigade_fell`] : []),
   ].join(', ');
-  const there = isOrdered ? 'e._brigade_there' : 'coalesce(h._brigade_there, 0)';
   const before = `coalesce(e._brigade_before, CASE WHEN ${there} > 0 THEN 0 ELSE 1 END)`;
   const [late, passed] = isOrdered
     ? [`WHEN e._brigade_applies = 0 THEN 'n' `, 'e._brigade_applies = 0 OR ']
     : ['', ''];
   const step = `CASE ${late}WHEN e._brigade_gone = 1 THEN CASE WHEN ${before} = 1 THEN 'x' ELSE 'd' END WHEN ${before} = 1 THEN 'i' ELSE 'u' END`;
-  // A row that was deleted in between comes back without its former values; one that came and went is as one deleted.
-  const deleted =
-    flag === undefined
-      ? ''
-      : `WHEN e._brigade_gone = 1 THEN CASE WHEN ${there} > 0 OR e._brigade_stood = 0 THEN 'd' ELSE 'x' END `;
-  const returned = flag === undefined ? '' : `WHEN e._brigade_fell = 1 THEN 'r' `;
-  const action = `CASE WHEN ${passed}e._brigade_next IS NOT NULL THEN NULL ${deleted}WHEN ${there} = 0 THEN 'i' ${returned}ELSE ${updated(there)} END`;
+  const deleted = flag === undefined ? '' : `WHEN e._brigade_gone = 1 THEN 'd' `;
+  const returned = returns ? `WHEN e._brigade_fell = 1 THEN ${REPLACES} ` : '';
+  const action = `CASE WHEN ${passed}e._brigade_next IS NOT NULL THEN NULL ${deleted}WHEN ${there} = 0 THEN 'i' ${returned}ELSE ${change} END`;
   const present = isOrdered ? '' : ` LEFT JOIN ${presentIn(merge, source)} h ON ${same(key, 'h', 'e')}`;
   return `INSERT INTO ${merge.work} SELECT e.${ROW}, e.${GROUP}, ${step}, e._brigade_gone, ${action}, ${ids(key, 'e.')} FROM (SELECT ${chained} FROM ${met} m) e${present}`;
 }

@@ -29,6 +29,8 @@ import {
 /** Takes a stream chunk by chunk and has the engine do what it means. */
 export interface Apply {
   take(chunk: Chunk): Promise<void>;
+  /** Waits for what goes on while chunks are taken, if anything does. Throws what it throws. */
+  settle?(): Promise<void>;
 }
 
 /**
