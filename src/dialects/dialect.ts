@@ -98,6 +98,8 @@ export interface Dialect {
   type(type: ColumnType): string;
   /** The wire's name of an engine's type. */
   typeOf(sql: string): ColumnType | undefined;
+  /** Whether a column of such a type cuts digits that the wire's type has, so that it has to become wider. */
+  narrow?(sql: string): boolean;
   /** `expression` of one type as another, value unchanged; raises where it would change, if it can with the column's name. */
   cast(expression: string, from: ColumnType | 'staged text', to: ColumnType, column?: string): string;
   /** Text from the wire (`expression`) as a value of the type; undefined where the filling does that by itself. */

@@ -45,9 +45,10 @@ export function duckdbScript({ write: out, targetSchema }: ScriptOptions): Scrip
       for (const statement of insertRows(fill, run)) write(`${statement};\n`);
     },
     async fillFiles(fill, files, csv) {
-      for (const file of files) if (file.uri.startsWith('file:')) await checkSound(file);
       const paths = files.map(({ uri }) => (uri.startsWith('file:') ? fileURLToPath(uri) : uri));
-      write(`${insertFiles(fill, files, paths, csv)};\n`);
+      const statement = insertFiles(fill, files, paths, csv);
+      for (const file of files) if (file.uri.startsWith('file:')) await checkSound(file);
+      write(`${statement};\n`);
     },
     settle: async () => {},
     ...knownTables(targetSchema, duckdb),

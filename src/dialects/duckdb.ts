@@ -141,6 +141,9 @@ function literal(text: string): string {
   return `E${singleQuoted(text.replaceAll('\\', '\\\\')).replaceAll('\r', '\\r')}`;
 }
 
+// Of a second: https://duckdb.org/docs/stable/sql/data_types/timestamp
+const FEWER_DIGITS = /^TIMESTAMP_M?S$/;
+
 const NATIVE = { names: NAMES, texts: ['ENUM(%'], decimal: 'DECIMAL' };
 
 // https://duckdb.org/docs/stable/guides/meta/describe
@@ -165,8 +168,10 @@ export const duckdb: Dialect = {
   type: typeName,
   typeOf: (sql) => {
     const decimal = /^DECIMAL\((\d+),(\d+)\)$/.exec(sql);
+    if (FEWER_DIGITS.test(sql)) return 'timestamp';
     return decimal === null ? NAMES[sql] : `decimal(${Number(decimal[1])},${Number(decimal[2])})`;
   },
+  narrow: (sql) => FEWER_DIGITS.test(sql),
   cast,
   parse,
   bytewise: (expression) => expression,

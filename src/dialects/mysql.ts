@@ -79,6 +79,9 @@ function typeName(type: ColumnType): string {
 }
 
 /** `sql`: a COLUMN_TYPE, with ` COMMENT '…'` after it where the comment names a type of the wire. */
+// Digits of a second: https://dev.mysql.com/doc/refman/8.4/en/fractional-seconds.html
+const FEWER_DIGITS = /^time(\([0-5]\))?$/;
+
 function typeOf(sql: string): ColumnType | undefined {
   const comment = /COMMENT '(json|timestamptz|uuid)'$/i.exec(sql)?.[1];
   if (comment !== undefined) return comment.toLowerCase() as ColumnType;
@@ -88,6 +91,7 @@ function typeOf(sql: string): ColumnType | undefined {
   if (/^tinyint\(1\)$/.test(name)) return 'boolean';
   const [word = ''] = /^\w+/.exec(name) ?? [];
   if (/\bunsigned\b/.test(name)) return word === 'bigint' ? 'decimal(20,0)' : 'bigint';
+  if (FEWER_DIGITS.test(name)) return 'time';
   const [timed] = /^(datetime|time|timestamp)(\(\d\))?$/.exec(name) ?? [];
   return NAMES[timed?.replace(/^datetime\([1-5]\)$/, 'datetime') ?? word];
 }
@@ -236,6 +240,7 @@ export const mysql: Dialect = {
   literal,
   type: typeName,
   typeOf,
+  narrow: (sql) => FEWER_DIGITS.test(sql.toLowerCase()),
   cast,
   bytewise: (expression) => expression,
   withoutZeros: (expression) => `trim(LEADING '0' FROM ${expression})`,

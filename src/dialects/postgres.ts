@@ -66,6 +66,9 @@ function cast(x: string, from: ColumnType | 'staged text', to: ColumnType, colum
   return `CAST(${x} AS ${sql})`;
 }
 
+// Digits of a second: https://www.postgresql.org/docs/current/datatype-datetime.html
+const FEWER_DIGITS = /^(time|timestamp)\([0-5]\)(?= with(out)? time zone$)/;
+
 const NATIVE = { names: NAMES, texts: ['character varying%', 'character(%'], decimal: 'numeric' };
 
 // Types of extensions and of the user's own are left to what the engine makes of them.
@@ -105,8 +108,10 @@ export const postgres: Dialect = {
   typeOf: (sql) => {
     const decimal = /^numeric\((\d+),(\d+)\)$/.exec(sql);
     if (decimal !== null) return `decimal(${Number(decimal[1])},${Number(decimal[2])})`;
-    return /^(character varying|character|varchar|char|bpchar)\b/.test(sql) ? 'text' : NAMES[sql];
+    if (/^(character varying|character|varchar|char|bpchar)\b/.test(sql)) return 'text';
+    return NAMES[sql.replace(FEWER_DIGITS, '$1')];
   },
+  narrow: (sql) => FEWER_DIGITS.test(sql),
   cast,
   bytewise: (expression) => `${expression} COLLATE "C"`,
   rowText: (expressions) => `CAST(ROW(${expressions.join(', ')}) AS text)`,

@@ -56,7 +56,10 @@ const NUMERIC = (name: string, text: string) =>
 
 const COLUMNS: Readonly<Record<Exclude<DialectName, 'spark'>, Columns>> = {
   duckdb: { view: () => 'information_schema.columns', type: 'c.data_type' },
-  postgres: { view: () => 'information_schema.columns', type: NUMERIC(`'numeric'`, 'text') },
+  postgres: {
+    view: () => 'information_schema.columns',
+    type: `CASE WHEN c.data_type LIKE 'time%' AND c.datetime_precision < 6 THEN regexp_replace(c.data_type, ' ', '(' || CAST(c.datetime_precision AS text) || ') ') ELSE ${NUMERIC(`'numeric'`, 'text')} END`,
+  },
   // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_COLUMNS.html
   redshift: { view: () => 'svv_columns', type: NUMERIC(`'numeric'`, 'VARCHAR') },
   // https://docs.snowflake.com/en/sql-reference/info-schema/columns

@@ -53,7 +53,7 @@ export function checkContract(
   if (wider !== undefined) {
     throw mismatch(
       `table ${table.name} column ${wider.name}`,
-      `values of type ${wider.from} (${said})`,
+      `values of type ${wider.from === wider.to ? nativeOf(wider.name, existing) : wider.from} (${said})`,
       wider.to,
     );
   }
@@ -69,3 +69,6 @@ export function checkContract(
   const names = new Set(drift.add.map(({ name }) => name));
   return columns.filter(({ column, type }) => type !== undefined && names.has(column.target));
 }
+
+const nativeOf = (name: string, existing: readonly TargetColumn[]) =>
+  existing.find((column) => column.name === name)?.sql;

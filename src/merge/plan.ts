@@ -80,7 +80,8 @@ export function planTable(
       const from = there.type;
       if (from !== undefined) {
         const to = type === undefined ? from : widened(from, type);
-        if (to !== from) {
+        const isCut = type !== undefined && dialect.narrow?.(there.sql) === true;
+        if (to !== from || isCut) {
           checkWidth(table, column, to, dialect);
           widen.push({ name: there.name, from, to });
         }

@@ -161,9 +161,10 @@ export function connectDuckDB(
           );
         return fileURLToPath(uri);
       });
+      const statement = insertFiles(fill, files, paths, csv);
       for (const file of files) await checkSound(file);
       await makeRoom(fill);
-      await run(insertFiles(fill, files, paths, csv));
+      await run(statement);
     },
     async settle() {
       for (const segment of spool.take()) await load(segment);
