@@ -225,6 +225,24 @@ test('rows written with blanks, CRLF or a blank line, rows with a member $ and r
   );
 });
 
+test('a key or order called $ or row is found in the row itself, not in its escaping', async () => {
+  for (const [key, order] of [
+    ['$', 'row'],
+    ['row', '$'],
+  ] as const) {
+    const table: TableLine = { ...USERS, key: [key], order: [order] };
+    const list = [
+      { [key]: 'a', [order]: 2 },
+      { [key]: 'b', [order]: 1 },
+      { [key]: 'a', [order]: 1 },
+      { [key]: 'b', [order]: 3 },
+    ];
+    const got = await left({}, rows(table, ...list));
+    const expected = [list[0]!, list[3]!].map((row) => `{"$":"row","row":${JSON.stringify(row)}}`);
+    assert.deepEqual(got['users'], expected);
+  }
+});
+
 test('two different rows of a key with no order stop with an example, the same row twice does not', async () => {
   await assert.rejects(
     left({}, rows(USERS, { id: 1, a: 1 }, { id: 1, a: 2 })),
