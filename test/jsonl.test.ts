@@ -241,6 +241,20 @@ test('columns grow with the rows, and a name is the same however it is escaped',
   );
 });
 
+test('columns come in the order of their first row, numbers as names too', async () => {
+  const orders = [
+    ['b', '10', 'a', '2'],
+    ['é', '__proto__', 'a', '$'],
+  ];
+  for (const order of orders) {
+    const { tables } = await decode(`{${order.map((column) => `${JSON.stringify(column)}:1`)}}\n`);
+    assert.deepEqual(
+      tables.at(-1)?.columns?.map((column) => column.name),
+      order,
+    );
+  }
+});
+
 test('a row that is begun again, or given up, after a number of it was written leaves the rows around it alone', async () => {
   const text = '{"a":1}\n{"a":2}\n{"a":[1e400],"b":3}\n{"a":4}\n{"a":[1e400],"b":x}\n{"a":5}\n';
   for (const pieces of cuts(Buffer.from(text))) {

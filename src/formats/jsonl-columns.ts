@@ -10,6 +10,7 @@ export interface JsonlColumns {
   readonly names: readonly ColumnName[];
   /** By column. */
   readonly states: readonly ColumnState[];
+  has(name: string): boolean;
   /** Adds a name, in its quotes; returns its column. */
   add(text: Buffer): number;
   /** Gives a column the type that an inexact number of it needs. */
@@ -41,6 +42,7 @@ export function jsonlColumns(declared: readonly Column[]): JsonlColumns {
     columns,
     names,
     states,
+    has: (name) => byName.has(name),
     add(text) {
       const name: string = JSON.parse(text.toString('utf8'));
       let index = byName.get(name);

@@ -134,6 +134,20 @@ export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: numbe
     return { offset: offsetOf(found), ...jsonProblem(status, rest, text) };
   }
 
+  // The names from a member on to the end of its row, so that the kernel need not walk the row once for each new one. None
+  // where that cannot be told in the row's order: it asks for the next one then.
+  function namesFrom(member: number): string[] {
+    const rest = buffers.bytes.subarray(member, buffers.bytes.indexOf(LF, member));
+    if (!isUtf8(rest)) return [];
+    try {
+      const names = Object.keys(JSON.parse(`{${rest.toString('utf8')}`) as object);
+      // JavaScript puts such names before all others.
+      return names.some((name) => /^\d+$/.test(name)) ? [] : names;
+    } catch {
+      return [];
+    }
+  }
+
   // What the kernel needs to go on with the row at `start`; or what is wrong with that.
   function help(status: number): BadRecord | undefined {
     const found = functions.getFound();
@@ -145,6 +159,10 @@ export function jsonlReader(kernel: JsonlKernel, input: FormatInput, base: numbe
           throw mismatch(place(), `at most ${MAX_COLUMNS} names in all rows`, `one more, ${snippet(text)}`);
         }
         learnFrom(() => known.add(text));
+        for (const name of namesFrom(found)) {
+          if (known.columns.length === MAX_COLUMNS) break;
+          if (!known.has(name)) learnFrom(() => known.add(Buffer.from(JSON.stringify(name))));
+        }
         return undefined;
       case JSONL_STATUS.newType:
         learnFrom(() => {
