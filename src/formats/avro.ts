@@ -17,6 +17,8 @@ const MAX_COMPRESSED_BYTES = 2 ** 30;
 const MAX_EMPTY_ROWS = 1e6;
 /** Bytes of a block that the kernel gets at a time. */
 const WINDOW_BYTES = 256 * 1024;
+// The first rows leave after little, as from other formats: V8 would compile the kernel a second time for more.
+const FIRST_WINDOW_BYTES = 4 * 1024;
 
 /**
  * Avro object container files → NDJSON, by the kernel `avro`. The file's own schema decides names, order and types;
@@ -147,13 +149,15 @@ async function* compressedBlock(
   let step: AvroStep = { kind: 'more' };
   while (step.kind !== 'done') {
     if (step.kind === 'more' && pushed < content.length) {
-      const wanted = Math.max(WINDOW_BYTES, kernel.held());
+      const isFirst = pushed === 0 && at.rowsBefore === 0;
+      const wanted = isFirst ? FIRST_WINDOW_BYTES : Math.max(WINDOW_BYTES, kernel.held());
       if (wanted > MAX_ROW_BYTES) throw tooLong(place, at);
       kernel.push(content.subarray(pushed, pushed + wanted));
       pushed = Math.min(content.length, pushed + wanted);
     }
     step = kernel.step(count - at.rowsDone, content.length - pushed);
     yield* lines.after(step, at, place);
+    if (step.kind === 'more' && at.rowsBefore === 0) yield* lines.flush(at);
   }
   checkEmpty(kernel.held() + content.length - pushed, place);
 }
