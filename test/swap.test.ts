@@ -22,7 +22,7 @@ import {
 import { random } from './support/random.ts';
 import { randomTables } from './support/random-groups.ts';
 import { everything, standing } from './support/standing.ts';
-import { chunksOf, wireOf } from './support/wires.ts';
+import { chunksOf, replaceWire, wireOf } from './support/wires.ts';
 
 type Options = NonNullable<Parameters<typeof loadInto>[2]>;
 type Bring = (target: TestTarget, chunks: AsyncIterable<Chunk>, options: Options) => Promise<unknown>;
@@ -328,6 +328,16 @@ describe('a table of PostgreSQL with --swap rename', () => {
       for (const reader of readers) await reader.end();
     }
     assert.ok(seen.size > 1, [...seen].join());
+  });
+
+  test('changes places once where several load the same at once, by either way of replacing', async () => {
+    const wire = await replaceWire();
+    const [one, many] = [await postgresTarget(), await postgresTarget()];
+    await loadInto(one, chunksOf(wire.bytes));
+    await Promise.all(
+      [RENAME, RENAME, {}, RENAME].map((options) => loadInto(many, chunksOf(wire.bytes), options)),
+    );
+    assert.deepEqual(await everything(many), await everything(one));
   });
 
   test('leaves no dead rows behind, of which --swap copy leaves as many as were there', async () => {
