@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ToSqlOptions } from '../src/commands/to-sql.ts';
 import { FEEDS, type FeedName } from '../src/demo/deliver.ts';
+import { dialects } from '../src/dialects/index.ts';
 import { openDuckDB } from '../src/duckdb.ts';
 import { ALL, cleanRuns, type Deliver, inTurn, SEED, someOf, wholeGroups } from './support/breaking.ts';
 import { mariadbMissing } from './support/mariadb.ts';
@@ -29,7 +30,7 @@ import {
 import { random } from './support/random.ts';
 import { sqliteMissing } from './support/sqlite.ts';
 import { standing } from './support/standing.ts';
-import { chunksOf, smallWire, wireText } from './support/wires.ts';
+import { chunksOf, replaceWire, smallWire, type WireText, wireText } from './support/wires.ts';
 
 const HOUR_MS = 3_600_000;
 const how = ALL ? 'KILL_ALL' : `KILL_SEED=${SEED}`;
@@ -81,18 +82,29 @@ const clients: readonly Client[] = [
   { dialect: 'sqlite', target: () => sqliteTarget('command'), skip: sqliteMissing, runs: () => runScript },
 ];
 
+interface Given {
+  readonly name: string;
+  readonly wire: () => Promise<WireText>;
+  readonly options: Omit<ToSqlOptions, 'dialect'>;
+}
+
+const renamed: Given = { name: 'tables renamed', wire: replaceWire, options: { swap: 'rename' } };
+
 // Its scripts add columns to a table of which they were told only (--target-schema).
 const isTold = (dialect: string, feed: FeedName) => dialect !== 'sqlite' || feed !== 'exports';
 
 for (const [n, { dialect, target, skip, runs }] of clients.entries()) {
   describe(`a script for ${dialect} that is cut anywhere leaves whole groups`, { skip }, () => {
-    for (const [turn, feed] of inTurn(FEEDS, n)
-      .filter((each) => isTold(dialect, each))
-      .entries()) {
-      test(`${feed} (${how})`, { timeout: HOUR_MS }, async (t) => {
-        const wire = await smallWire(feed);
+    const feeds = inTurn(FEEDS, n).filter((each) => isTold(dialect, each));
+    const cases: readonly Given[] = [
+      ...feeds.map((feed): Given => ({ name: feed, wire: () => smallWire(feed), options: {} })),
+      ...(typeof dialects[dialect].swap === 'string' ? [] : [renamed]),
+    ];
+    for (const [turn, { name, wire: wireOf, options }] of cases.entries()) {
+      test(`${name} (${how})`, { timeout: HOUR_MS }, async (t) => {
+        const wire = await wireOf();
         const textOf = async (bytes: Uint8Array) => {
-          const { text, error } = await script(chunksOf(bytes), { dialect });
+          const { text, error } = await script(chunksOf(bytes), { ...options, dialect });
           assert.equal(error, undefined);
           return text;
         };
@@ -119,7 +131,7 @@ for (const [n, { dialect, target, skip, runs }] of clients.entries()) {
         }
         await deliver(broken, wire.bytes);
         assert.deepEqual(await standing(broken), clean.whole);
-        t.diagnostic(`${feed}: ${cuts.length} cuts`);
+        t.diagnostic(`${name}: ${cuts.length} cuts`);
       });
     }
   });
