@@ -229,6 +229,7 @@ test('a key or order called $ or row is found in the row itself, not in its esca
   for (const [key, order] of [
     ['$', 'row'],
     ['row', '$'],
+    ['$', 't'],
   ] as const) {
     const table: TableLine = { ...USERS, key: [key], order: [order] };
     const list = [
