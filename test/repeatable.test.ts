@@ -30,7 +30,7 @@ interface Form {
 }
 
 const WITHOUT_TRANSACTION: readonly Name[] = ['databricks', 'spark'];
-const SESSION = String.raw`(?:brigade_(?:stage_\d+|work_\d+|raw|counts|go)|[\`"]brigade_(?:stage_\d+|work_\d+|raw|counts|go)[\`"])`;
+const SESSION = String.raw`(?:brigade_(?:stage_\d+|work_\d+|raw|counts|go|map)|[\`"]brigade_(?:stage_\d+|work_\d+|raw|counts|go|map)[\`"])`;
 const NAME = String.raw`(?:[\`"]?\w+[\`"]?\.)?[\`"]?\w+[\`"]?`;
 const as = (source: string) => new RegExp(`^${source}`, 's');
 
@@ -66,6 +66,17 @@ const FORMS: readonly Form[] = [
       return true;
     },
   },
+  // The views beside Contentsquare's tables: made where missing, or in the place of what is there; the procedure does so too.
+  // https://docs.snowflake.com/en/sql-reference/sql/create-view,
+  // https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-language#create_view_statement,
+  // https://docs.databricks.com/aws/en/sql/language-manual/sql-ref-syntax-ddl-create-view,
+  // https://spark.apache.org/docs/latest/sql-ref-syntax-ddl-create-view.html,
+  // https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_VIEW.html
+  { is: as(`CREATE OR REPLACE VIEW ${NAME} `), of: ['snowflake', 'bigquery', 'databricks', 'spark'] },
+  { is: as(`CREATE VIEW IF NOT EXISTS ${NAME} `), of: WITHOUT_TRANSACTION },
+  { is: as(`SELECT \\* FROM ${NAME} WHERE 1 = 0 UNION ALL SELECT \\* FROM ${NAME} WHERE 1 = 0 `) },
+  { is: /^EXECUTE IMMEDIATE \(SELECT concat\('CREATE OR REPLACE VIEW /, of: ['bigquery'] },
+  { is: /^CALL brigade_view\(/, of: ['redshift'] },
   // Without a condition: what was dropped if it was there, or was made here.
   {
     is: as(`CREATE (?:TEMPORARY )?TABLE (${SESSION}) `),
@@ -105,6 +116,12 @@ const FORMS: readonly Form[] = [
       past.fresh.add(on);
       return true;
     },
+  },
+  // In which a closure is found, from nothing.
+  {
+    is: /^DELETE FROM (brigade_map) AS t WHERE 1 = 1$/,
+    of: WITHOUT_TRANSACTION,
+    when: ({ fresh }, on) => fresh.add(on).has(on),
   },
   { is: as(`INSERT INTO (${SESSION}) `), when: isFresh },
   { is: as(`DELETE FROM (${SESSION}) AS t WHERE NOT EXISTS \\(SELECT 1 FROM brigade_go `), when: isFresh },
@@ -146,6 +163,14 @@ const FORMS: readonly Form[] = [
       return !recorded;
     },
   },
+  // Rows of users who have become another one: once they are gone none is found.
+  {
+    is: as(
+      `DELETE FROM ${NAME} AS t WHERE EXISTS \\(SELECT 1 FROM \\(.*_resolved\` r .*\\) l WHERE t\\.\\S+ = l\\.u\\)$`,
+    ),
+    of: WITHOUT_TRANSACTION,
+    when: ({ recorded }) => !recorded,
+  },
   // A version that only rises, after the rows of the one before went.
   {
     is: as(`UPDATE (${NAME}) SET version = (.*) WHERE target = '\\w+' AND \\2 > coalesce\\(version, -1\\)$`),
@@ -159,7 +184,7 @@ const FORMS: readonly Form[] = [
     when: ({ recorded }) => !recorded,
   },
   {
-    is: as(`INSERT INTO (${NAME}) .* FROM .*brigade_(?:stage|work)_`),
+    is: as(`INSERT INTO (${NAME}) .* FROM .*brigade_(?:stage_|work_|map )`),
     of: WITHOUT_TRANSACTION,
     when: ({ recorded, removed }, on) => !recorded && removed.has(on),
   },
@@ -168,7 +193,13 @@ const FORMS: readonly Form[] = [
 /** The statements of a script that no transaction undoes. */
 function outside(name: Name, text: string): string[] {
   const lines = text.split('\n').filter((line) => !/^(\\|--)/.test(line));
-  const all = lines.join('\n').replace(/^EXECUTE IMMEDIATE \$\$\n.*?^\$\$;\n/gms, '');
+  const all = lines
+    .join('\n')
+    .replace(/^EXECUTE IMMEDIATE \$\$\nBEGIN\n.*?^\$\$;\n/gms, '')
+    .replace(
+      /^EXECUTE IMMEDIATE \$\$\nDECLARE\n {2}q VARCHAR;\nBEGIN\n {2}SELECT '(.*?);\n {2}EXECUTE IMMEDIATE q;\nEND;\n\$\$;\n/gms,
+      '$1;\n',
+    );
   let within = false;
   return all.split(/;\n/).filter((statement) => {
     if (WITHOUT_TRANSACTION.includes(name) || statement.trim() === '') return statement.trim() !== '';

@@ -11,6 +11,7 @@ import {
   type Warehouse,
 } from './warehouse.ts';
 import { createGo } from './warehouse-script.ts';
+import { replacingViewBigquery } from './warehouse-view.ts';
 
 // https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types
 const TYPES: Readonly<Record<string, string>> = {
@@ -116,6 +117,7 @@ export const bigquery: Dialect = {
     createGo(false, 'STRING'),
   ],
   swap: 'whose transactions take no change of tables',
+  replacingView: (form) => replacingViewBigquery(form, { identifier: quoted, literal }),
   createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`,
   // https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-language#alter_column_set_data_type_statement
   alter: (change) => {

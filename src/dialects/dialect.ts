@@ -124,12 +124,14 @@ export interface Dialect {
   keyIndex?(table: string, name: string, columns: readonly KeyColumn[]): string;
   /** The same as a part of CREATE TABLE. */
   keyClause?(columns: readonly KeyColumn[]): string;
-  /** Makes a view of all columns that a table has by then, one of them replaced. Engines without it leave identities alone. */
-  replacingView?(form: ReplacingView): readonly string[];
+  /** Makes a view of all columns that a table has by then, one of them replaced. */
+  replacingView(form: ReplacingView): readonly string[];
   /** A statement that carries out another one for every table of a schema whose name `query` yields. */
   forEachTable?(query: string, schema: string, statement: (table: string) => string): string;
   /** How another table takes the place of one (`--swap rename`); a text: what the engine is like, so that it cannot. */
   readonly swap: SwapForms | string;
+  /** Where the engine tells of its tables and views, if not in information_schema.tables. */
+  readonly tablesView?: string;
   createSchema(schema: string): string;
   alter(change: TableChange): readonly string[];
   readonly begin: string;
@@ -178,6 +180,10 @@ export interface ReplacingView {
   /** Qualified and quoted, like `table`. */
   readonly view: string;
   readonly table: string;
+  /** The same, unquoted: the schema of both, the table, the view. */
+  readonly schema: string;
+  readonly name: string;
+  readonly viewName: string;
   /** The names of the table's columns; undefined where they are not known. */
   readonly columns: readonly string[] | undefined;
   /** Those that it has at least. */

@@ -4,6 +4,7 @@ import { type Dialect, doubleQuoted, singleQuoted } from './dialect.ts';
 import { postgres } from './postgres.ts';
 import { type Bulk, booleanOf, castBy, refuseWidening, type Warehouse } from './warehouse.ts';
 import { createGo } from './warehouse-script.ts';
+import { CREATE_BRIGADE_VIEW, replacingViewRedshift } from './warehouse-view.ts';
 
 // https://docs.aws.amazon.com/redshift/latest/dg/c_Supported_data_types.html
 // VARCHAR is measured in bytes and has at most 65,535 of them; SUPER would not keep JSON's text as it is.
@@ -60,13 +61,12 @@ function rowText(expressions: readonly string[], types: readonly ColumnType[]): 
   return texts.join(' || ');
 }
 
-// There are no indexes, and no DO to make views with; files are loaded group by group.
+// There are no indexes; files are loaded group by group.
 const {
   analyze: _analyze,
   batches: _batches,
   distinctOn: _distinctOn,
   keyIndex: _keyIndex,
-  replacingView: _replacingView,
   ...parent
 } = postgres;
 
@@ -119,12 +119,16 @@ export const redshift: Dialect = {
     postgres.begin,
     `LOCK TABLE ${quoted(schema)}.brigade_lock`,
     `CREATE OR REPLACE PROCEDURE brigade_check(query VARCHAR(65535)) AS $$ DECLARE message VARCHAR(65535); BEGIN EXECUTE query INTO message; IF message IS NOT NULL THEN RAISE EXCEPTION '%', message; END IF; END; $$ LANGUAGE plpgsql`,
+    CREATE_BRIGADE_VIEW,
     postgres.commit,
   ],
   // Every transaction reads the snapshot of its beginning, in which there is no new table; and LIKE leaves keys behind.
   // https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation-serializable-isolation-troubleshooting.html
   // https://docs.aws.amazon.com/redshift/latest/dg/performing-a-deep-copy.html
   swap: 'where a transaction that reads meanwhile fails, since its snapshot has no such table',
+  replacingView: (form) => replacingViewRedshift(form, { identifier: quoted, literal }),
+  // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TABLES.html
+  tablesView: 'svv_tables',
   createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`,
   // One column a statement, and no IF NOT EXISTS: where the table is not known, a column that it lacks fails the merge.
   alter: (change) => {

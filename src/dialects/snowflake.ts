@@ -13,6 +13,7 @@ import {
   type Warehouse,
 } from './warehouse.ts';
 import { createGo } from './warehouse-script.ts';
+import { replacingViewSnowflake } from './warehouse-view.ts';
 
 // https://docs.snowflake.com/en/sql-reference/intro-summary-data-types
 const TYPES: Readonly<Record<string, string>> = {
@@ -113,6 +114,7 @@ export const snowflake: Dialect = {
   ],
   // https://docs.snowflake.com/en/sql-reference/sql/alter-table
   swap: 'where a swap commits by itself, so that what breaks off after it leaves a table that the ledger does not know',
+  replacingView: (form) => replacingViewSnowflake(form, { identifier: quoted, literal }),
   createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`,
   // Only more digits of the same scale: https://docs.snowflake.com/en/sql-reference/sql/alter-table-column
   alter: (change) => {

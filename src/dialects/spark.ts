@@ -12,6 +12,7 @@ import {
   type Warehouse,
 } from './warehouse.ts';
 import { createGo } from './warehouse-script.ts';
+import { replacingViewSpark } from './warehouse-view.ts';
 
 // https://spark.apache.org/docs/latest/sql-ref-datatypes.html
 const TYPES: Readonly<Record<string, string>> = {
@@ -93,6 +94,7 @@ export const spark: Dialect = {
   primaryKey: () => undefined,
   prepare: (schema) => [`USE ${quoted(schema)}`, createGo(true, 'STRING')],
   swap: 'which has no transaction of a table and the ledger',
+  replacingView: (form) => replacingViewSpark(form, { identifier: quoted, literal: sparkLiteral }),
   createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`,
   // No IF NOT EXISTS: where the table is not known, a column that it lacks fails the merge.
   alter: (change) => {

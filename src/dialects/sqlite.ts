@@ -192,12 +192,11 @@ export const sqlite: Dialect = {
   rowText: (expressions) => expressions.map((expression) => `quote(${expression})`).join(` || ',' || `),
   // RAISE() exists in triggers only, with a literal: https://www.sqlite.org/lang_createtrigger.html#the_raise_function
   check: (query) => `SELECT ${raise('m')} FROM (SELECT (${query}) AS m) WHERE m IS NOT NULL`,
-  stageKeys: (unique, key) => [
-    ...(unique === undefined ? [] : [`UNIQUE (${unique})`]),
-    ...(key.length === 0
-      ? []
-      : [`UNIQUE (${[...key.map(({ id }) => id), ...(unique === undefined ? [] : [unique])].join(', ')})`]),
-  ],
+  stageKeys: (unique, key) => {
+    const own = unique === undefined ? [] : [unique];
+    const keys = key.length === 0 ? [] : [[...key.map(({ id }) => id), ...own]];
+    return [...(unique === undefined ? [] : [own]), ...keys].map((ids) => `UNIQUE (${ids.join(', ')})`);
+  },
   dropStage: (table) => `DROP TABLE IF EXISTS temp.${table}`,
   // From the few rows that change to the many that there are: CROSS JOIN keeps that order.
   // https://www.sqlite.org/optoverview.html#manual_control_of_query_plans_using_cross_join

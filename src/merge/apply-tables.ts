@@ -24,7 +24,7 @@ import { vendorExact } from './vendor-exact.ts';
 
 export interface ApplyTables
   extends Place,
-    Pick<Session, 'engine' | 'naming' | 'own' | 'counts' | 'options' | 'context' | 'told'> {
+    Pick<Session, 'engine' | 'naming' | 'own' | 'counts' | 'options' | 'context' | 'told' | 'views'> {
   readonly tables: readonly StagedTable[];
   /** The flag that tells whether a table is to be merged at all; undefined: it always is. */
   readonly flag: ((n: number) => string) | undefined;

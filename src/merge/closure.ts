@@ -24,9 +24,8 @@ export interface Closure extends Pick<Prepared, 'table' | 'plan' | 'merge'> {
 
 const MAP = 'brigade_map';
 
-// A way of 2^16 steps has come to its end after the seventeenth round.
-const STEPS = 65_536;
-const ROUNDS = Math.log2(STEPS) + 1;
+// They go to the end of any chain of 2^16 ids, its end among them.
+const ROUNDS = 16;
 
 // The round of what has reached its end.
 const ENDED = -1;
@@ -116,7 +115,7 @@ export async function writeClosure(
     );
   }
   const long = dialect.literal(
-    `table ${table.name}: expected chains of at most ${STEPS} ids, found a longer one that begins with `,
+    `table ${table.name}: expected chains of at most ${2 ** ROUNDS} ids, found a longer one that begins with `,
   );
   await engine.run(
     dialect.check(`SELECT ${long} || ${dialect.cast('a.f', 'bigint', 'text')} ${underway(n)}`),

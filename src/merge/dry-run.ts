@@ -20,7 +20,7 @@ export interface Rehearsal {
 const CHANGE = /^(CREATE|ALTER|DROP)\s/i;
 // Stages, and the tables in which we keep what was applied, are no news.
 const OURS =
-  /^(CREATE (OR REPLACE )?TEMP|ALTER SESSION|[^(]*["'`.\s]brigade_(ledger|table|ddl|tombstone|stage|work|counts|go|lock|raw|check|map|swap)\w*)/i;
+  /^(CREATE (OR REPLACE )?TEMP|ALTER SESSION|[^(]*["'`.\s]brigade_(ledger|table|ddl|tombstone|stage|work|counts|go|lock|raw|check|view|map|swap)\w*)/i;
 
 function counting(engine: Engine): Rehearsal {
   let statements = 0;

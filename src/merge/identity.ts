@@ -27,26 +27,19 @@ const NEWEST = 'last_modified';
 /** What is done about identities in a unit; undefined: nothing. */
 function identityMode(apply: ApplyTables): 'views' | 'rewrite' | undefined {
   const { identity = 'views' } = apply.options;
-  if (apply.feed !== 'contentsquare' || identity === 'off') return undefined;
-  if (apply.engine.dialect.replacingView !== undefined) return identity;
-  if (apply.options.identity === undefined) {
-    if (!apply.told.has(MAP) && apply.tables.some(({ name }) => same(name, MAP))) {
-      apply.told.add(MAP);
-      apply.context.warn(
-        `${MAP} is merged as it comes: ${apply.engine.dialect.name} resolves no identities (--identity off)`,
-      );
-    }
-    return undefined;
-  }
-  throw mismatch('--identity', `off for ${apply.engine.dialect.name}`, identity);
+  return apply.feed !== 'contentsquare' || identity === 'off' ? undefined : identity;
 }
 
 const same = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
 
 /** What the target calls the resolved map, unquoted. */
 function resolvedName(apply: ApplyTables): string {
-  return `${targetName(MAP, apply, apply.naming) ?? MAP}${SUFFIX}`;
+  return resolvedBeside(targetName(MAP, apply, apply.naming) ?? MAP, apply);
 }
+
+/** The name of what stands beside a table; both unquoted. */
+const resolvedBeside = (target: string, { naming }: ApplyTables): string =>
+  target + columnName(SUFFIX, naming);
 
 // A table whose rows belong to users, as a unit has it.
 interface UserTable {
@@ -115,13 +108,17 @@ function partsOf(table: UserTable, apply: ApplyTables) {
 /** Before a table's columns are widened: PostgreSQL refuses to while a view uses them. */
 export function dropView(table: StagedTable, plan: TablePlan, apply: ApplyTables): string[] {
   const view = plan.widen.length === 0 ? undefined : viewName(table, plan, apply);
-  return view === undefined ? [] : [`DROP VIEW IF EXISTS ${view}`];
+  if (view === undefined) return [];
+  const name = resolvedBeside(table.target, apply);
+  apply.engine.changed?.(name, []);
+  apply.views.delete(name);
+  return [`DROP VIEW IF EXISTS ${view}`];
 }
 
 /** The view beside a table, if it is to have one; qualified and quoted. */
 export function viewName(table: StagedTable, plan: TablePlan, apply: ApplyTables): string | undefined {
   if (identityMode(apply) !== 'views' || userTable(table, plan) === undefined) return undefined;
-  return qualified(table.target + SUFFIX, apply.naming);
+  return qualified(resolvedBeside(table.target, apply), apply.naming);
 }
 
 /** What drops that view, and what makes it again of the columns that the table has by then. */
@@ -174,20 +171,24 @@ async function createResolved(apply: ApplyTables): Promise<void> {
 async function createView(about: UserTable, name: string, apply: ApplyTables): Promise<void> {
   const { engine, naming } = apply;
   const { dialect } = engine;
-  const view = about.target + SUFFIX;
+  const view = resolvedBeside(about.target, apply);
   const schema = naming.schema === '' ? 'DATABASE()' : dialect.literal(naming.schema);
   const there = await engine.rows(
-    `SELECT table_type AS kind FROM information_schema.tables WHERE table_schema = ${schema} AND table_name = ${dialect.literal(view)}`,
+    `SELECT table_type AS kind FROM ${dialect.tablesView ?? 'information_schema.tables'} WHERE table_schema = ${schema} AND table_name = ${dialect.literal(view)}`,
   );
   const kind = there?.[0]?.['kind'];
   if (kind !== undefined && kind !== 'VIEW')
     throw mismatch(`table ${name}`, `the name ${view} free for its view (or --identity off)`, 'a table');
   const columns = (await engine.columns(about.target)) ?? undefined;
-  if (kind !== undefined) {
-    const seen = (await engine.columns(view)) ?? [];
-    if (JSON.stringify(seen.map(nameOf)) === JSON.stringify(columns?.map(nameOf))) return;
-  }
+  // What a script does not know its view has, as long as no column came that it did not have when it was made.
+  const known = apply.views.get(view);
+  if (there === undefined && known !== undefined && about.columns.every((each) => known.has(each))) return;
+  apply.views.set(view, new Set([...(known ?? []), ...about.columns]));
+  // One that is there and has all columns keeps its grants.
+  const seen = await engine.columns(view);
+  if (JSON.stringify(seen?.map(nameOf) ?? []) === JSON.stringify(columns?.map(nameOf))) return;
   for (const statement of viewOf(about, columns, apply)) await engine.run(statement);
+  if (columns !== undefined) engine.changed?.(view, columns);
 }
 
 function viewOf(
@@ -196,18 +197,22 @@ function viewOf(
   apply: ApplyTables,
 ): readonly string[] {
   const { naming } = apply;
+  const view = resolvedBeside(about.target, apply);
   const { from, now, ranked, user, target } = partsOf(about, apply);
   const one = about.isUsers ? ` WHERE t.${user} IN (SELECT q.u FROM (${ranked}) q WHERE q.n = 1)` : '';
   const form: ReplacingView = {
-    view: qualified(about.target + SUFFIX, naming),
+    view: qualified(view, naming),
     table: target,
+    schema: naming.schema,
+    name: about.target,
+    viewName: view,
     columns: columns?.map(nameOf),
     expected: about.columns,
     column: columnName(USER, naming),
     by: now,
     rest: `FROM ${from}${one}`,
   };
-  return naming.dialect.replacingView!(form);
+  return naming.dialect.replacingView(form);
 }
 
 const nameOf = ({ name }: TargetColumn): string => name;

@@ -19,6 +19,8 @@ export interface Session {
   readonly report: (group: GroupReport) => void;
   /** What is said once a stream and has been said. */
   readonly told: Set<string>;
+  /** The columns of the views that a script has made, where nobody can ask for them; by the view's name. */
+  readonly views: Map<string, ReadonlySet<string>>;
   /** Opens the database and creates what is ours; once. */
   open(): Promise<void>;
   /** Carries out steps in one transaction, alone in the schema. */
@@ -72,6 +74,7 @@ export function createSession(
     context,
     report,
     told: new Set(),
+    views: new Map(),
     async open() {
       if (opened) return;
       await engine.open();

@@ -16,6 +16,7 @@ import type { Chunk, Column, Row, TableLine, TypeName } from '../../src/wire/typ
 import { program } from './cli.ts';
 import { mariadbQuery, mariadbServer, runMariadb } from './mariadb.ts';
 import { postgresServer, query } from './postgres.ts';
+import { redshiftDatabase } from './redshift.ts';
 import { scratch } from './scratch.ts';
 import { recoverSqlite, runSqlite, sqliteFile, sqliteRows, sqliteRun } from './sqlite.ts';
 
@@ -82,7 +83,7 @@ export async function* cut(input: AsyncIterable<Chunk>, after: number): AsyncIte
 
 /** A database that tests look into. */
 export interface TestTarget {
-  readonly name: 'duckdb' | 'postgres' | 'mysql' | 'sqlite';
+  readonly name: 'duckdb' | 'postgres' | 'mysql' | 'sqlite' | 'redshift';
   readonly url: string;
   /** A table's name in a query. */
   table(schema: string | undefined, name: string): string;
@@ -124,9 +125,18 @@ export async function duckdbTarget(): Promise<TestTarget> {
 }
 
 export async function postgresTarget(): Promise<TestTarget> {
-  const url = await (await postgresServer()).database();
+  return onPostgres('postgres', await (await postgresServer()).database());
+}
+
+/** A server that takes files only: see `storedRows`. */
+export async function redshiftTarget(): Promise<TestTarget & { readonly psql: string }> {
+  const { url, psql, postgres } = await redshiftDatabase();
+  return { ...onPostgres('redshift', postgres), url, psql };
+}
+
+function onPostgres(name: TestTarget['name'], url: string): TestTarget {
   return {
-    name: 'postgres',
+    name,
     url,
     table: qualified('"'),
     select: async (sql) => {
@@ -216,6 +226,8 @@ export async function runPsql(url: string, text: string): Promise<{ code: number
 /** Runs a script as the engine's own client would: psql, or, for want of a duckdb command, its statements. */
 export async function runScript(target: TestTarget, text: string): Promise<{ code: number; stderr: string }> {
   if (target.name === 'postgres') return runPsql(target.url, text);
+  if (target.name === 'redshift')
+    return runPsql((target as Awaited<ReturnType<typeof redshiftTarget>>).psql, text);
   if (target.name === 'mysql' || target.name === 'sqlite') {
     const { code, stdout, stderr } =
       target.name === 'mysql'

@@ -68,6 +68,8 @@ export async function redshiftDatabase(): Promise<RedshiftDatabase> {
 function serve(client: Socket, server: Socket, copies: string[]): void {
   for (const socket of [client, server]) {
     socket.unref();
+    // A statement is a few small pieces, which would wait for one another.
+    socket.setNoDelay(true);
     socket.on('error', () => {});
   }
   client.on('close', () => server.destroy());
@@ -130,7 +132,7 @@ function serve(client: Socket, server: Socket, copies: string[]): void {
       );
       return;
     }
-    const plain = sql.replace(/\bVARBYTE\(\d+\)/g, 'bytea');
+    const plain = sql.replace(/\bVARBYTE\(\d+\)/g, 'bytea').replaceAll(' WITH NO SCHEMA BINDING', '');
     server.write(plain === sql ? bytes : frame('Q', cString(plain)));
   }
 

@@ -19,7 +19,7 @@ interface Form {
 
 const doubled = (name: string) => `"${name.replaceAll('"', '""')}"`;
 
-const FORMS: Readonly<Record<TestTarget['name'], Form>> = {
+const FORMS: Readonly<Record<Exclude<TestTarget['name'], 'redshift'>, Form>> = {
   postgres: {
     columns: `SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relkind IN ('r', 'p', 'v') AND a.attnum > 0 AND NOT a.attisdropped`,
     rest: `SELECT indexdef AS line FROM pg_indexes WHERE schemaname !~ '^pg_' AND schemaname <> 'information_schema' UNION ALL SELECT viewname || ' ' || definition FROM pg_views WHERE schemaname !~ '^pg_' AND schemaname <> 'information_schema' UNION ALL SELECT conrelid::regclass || ' ' || pg_get_constraintdef(k.oid) FROM pg_constraint k JOIN pg_namespace n ON n.oid = k.connamespace WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' UNION ALL SELECT c.relname || ' ' || string_agg(a.attname, ',' ORDER BY a.attnum) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relkind IN ('r', 'p', 'v') AND a.attnum > 0 AND NOT a.attisdropped GROUP BY c.oid, c.relname`,
@@ -73,7 +73,8 @@ async function looking<T>(
   target: TestTarget,
   how: (form: Form, select: TestTarget['select']) => Promise<T>,
 ): Promise<T> {
-  if (target.name !== 'duckdb') return how(FORMS[target.name], (sql) => target.select(sql));
+  if (target.name !== 'duckdb')
+    return how(FORMS[target.name === 'redshift' ? 'postgres' : target.name], (sql) => target.select(sql));
   // Opened once for all queries.
   const database = await openDuckDB(target.url);
   try {
