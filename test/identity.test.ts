@@ -406,19 +406,30 @@ for (const { name, make, ways, missing = false, rigid } of places) {
   });
 }
 
-test('a chain may have 65,536 ids, and a longer one is an error that names its beginning', async () => {
-  const pairs = Array.from({ length: 65_536 }, (_, i) => [i + 1, i + 2] as const);
-  const inPieces = (from: number) => [map(...pairs.slice(from, 40_000)), map(...pairs.slice(40_000))];
+test('a script goes along chains of 65,536 ids, and a longer one is an error that names its beginning', async () => {
   const target = await targets.duckdb();
-  await apply(target, 'load', [inPieces(1)]);
-  assert.deepEqual(await target.select('SELECT count(*), min(to_user_id) FROM user_migrations_resolved'), [
-    ['65535', '65537'],
-  ]);
+  await apply(target, 'script', [chain(65_536)]);
+  assert.deepEqual(await ends(target), [['65535', '65536']]);
   await assert.rejects(
-    apply(target, 'load', [inPieces(0)], {}, 2),
-    /table user_migrations: expected chains of at most 65536 ids, found a longer one that begins with 1/,
+    apply(target, 'script', [chain(65_537)], {}, 2),
+    /table user_migrations: expected chains of at most 65536 ids, as far as a script goes, found a longer one that begins with 1/,
   );
 });
+
+test('a load goes along any chain', async () => {
+  const target = await targets.duckdb();
+  await apply(target, 'load', [chain(70_000)]);
+  assert.deepEqual(await ends(target), [['69999', '70000']]);
+});
+
+const ends = (target: TestTarget) =>
+  target.select('SELECT count(*), min(to_user_id) FROM user_migrations_resolved');
+
+// A map of 1 → 2 → … → `ids`, in pieces, since a table line has its rows as arguments.
+function chain(ids: number) {
+  const pairs = Array.from({ length: ids - 1 }, (_, i) => [i + 1, i + 2] as const);
+  return [map(...pairs.slice(0, 40_000)), map(...pairs.slice(40_000))];
+}
 
 test('sqlite: a view that lacks a column of its table is told, where nobody said what the table has', async () => {
   const target = await sqliteTarget('wasm');
