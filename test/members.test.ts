@@ -86,6 +86,9 @@ test('of files that DuckDB reads by itself, too', async () => {
   const csv = join(folder, 'bad.csv');
   writeFileSync(csv, 'id,name,more\n1,a,x\n');
   const target = await targets.duckdb();
-  await assert.rejects(loadInto(target, stream(groups(body(csv, 'csv')))), /bad\.csv line 1: DuckDB: Expected Number of Columns: 2 Found: 3/);
+  await assert.rejects(
+    loadInto(target, stream(groups(body(csv, 'csv')))),
+    /bad\.csv line 1: DuckDB: Expected Number of Columns: 2 Found: 3/,
+  );
   database.close();
 });
