@@ -282,7 +282,7 @@ for (const { name, make, ways, missing = false, rigid } of places) {
         ['8', 'c'],
       ]);
       await assert.rejects(target.select('SELECT * FROM users_resolved'));
-      // A map that comes alone: a script does not know the tables that its stream does not have.
+      // A map that comes alone: a script knows the tables that its stream has had, in this group or not, and no others.
       await apply(target, way, [[map([1, 2], [2, 8], [3, 8], [8, 9], [4, 9])]], options, 4);
       const now = way === 'load' ? '9' : '8';
       assert.deepEqual(await ofEvents(target, 'pageviews'), [
@@ -291,6 +291,14 @@ for (const { name, make, ways, missing = false, rigid } of places) {
         ['3', now],
         ['4', now],
       ]);
+    });
+
+    test(`${name}, ${way}: rewrite follows a map in a group without other tables`, { skip }, async () => {
+      const target = await make();
+      const first = [rows(users, user(1, 5, 'a')), rows(events('pageviews'), event(1, 1))];
+      await apply(target, way, [first, [map([1, 2])], [map([1, 3])]], { identity: 'rewrite' });
+      assert.deepEqual(await ofEvents(target, 'pageviews'), [['1', '2']]);
+      assert.deepEqual(await ofUsers(target, 'users'), [['2', 'a']]);
     });
 
     test(`${name}, ${way}: off leaves everything as it came`, { skip }, async () => {

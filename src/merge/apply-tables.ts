@@ -24,7 +24,10 @@ import { vendorExact } from './vendor-exact.ts';
 
 export interface ApplyTables
   extends Place,
-    Pick<Session, 'engine' | 'naming' | 'own' | 'counts' | 'options' | 'context' | 'told' | 'views'> {
+    Pick<
+      Session,
+      'engine' | 'naming' | 'own' | 'counts' | 'options' | 'context' | 'told' | 'views' | 'userTables'
+    > {
   readonly tables: readonly StagedTable[];
   /** The flag that tells whether a table is to be merged at all; undefined: it always is. */
   readonly flag: ((n: number) => string) | undefined;

@@ -42,7 +42,7 @@ const resolvedBeside = (target: string, { naming }: ApplyTables): string =>
   target + columnName(SUFFIX, naming);
 
 // A table whose rows belong to users, as a unit has it.
-interface UserTable {
+export interface UserTable {
   /** Unquoted. */
   readonly target: string;
   readonly isUsers: boolean;
@@ -232,22 +232,25 @@ export async function applyIdentity(prepared: readonly Prepared[], apply: ApplyT
     else await engine.when(flag(map.table.n), body);
   }
   if (mode !== 'rewrite') return;
-  const tables = prepared.flatMap(({ table, plan }) => userTable(table, plan) ?? []);
-  if (map !== undefined) tables.push(...(await otherTables(prepared, apply)));
+  const own = prepared.flatMap(({ table, plan }) => userTable(table, plan) ?? []);
+  const tables = map === undefined ? own : [...own, ...(await otherTables(prepared, apply))];
+  for (const table of own) apply.userTables.set(table.target, table);
   for (const table of tables) for (const statement of rewrite(table, apply)) await engine.run(statement);
 }
 
-// Tables of the same source that this unit does not mention; only a connection can tell.
+// Tables of the same source that this unit does not mention: a connection can tell, a script knows those before it.
 async function otherTables(prepared: readonly Prepared[], apply: ApplyTables): Promise<UserTable[]> {
   const { engine, own, source } = apply;
   const { dialect } = engine;
   const rows = await engine.rows(
     `SELECT target, table_name FROM ${own.table} WHERE source = ${dialect.literal(source ?? '')} ORDER BY target`,
   );
+  const isOther = (target: string) => !prepared.some(({ table }) => table.target === target);
+  if (rows === undefined) return [...apply.userTables.values()].filter(({ target }) => isOther(target));
   const others: UserTable[] = [];
-  for (const row of rows ?? []) {
+  for (const row of rows) {
     const [target, name] = [String(row['target']), String(row['table_name'])];
-    if (same(name, MAP) || prepared.some(({ table }) => table.target === target)) continue;
+    if (same(name, MAP) || !isOther(target)) continue;
     const table = tableOf(target, name, (await engine.columns(target)) ?? []);
     if (table !== undefined) others.push(table);
   }

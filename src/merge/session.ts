@@ -2,6 +2,7 @@
 
 import type { Context } from '../stage.ts';
 import type { Engine } from './engine.ts';
+import type { UserTable } from './identity.ts';
 import { createOwnTables, ownTables } from './ledger.ts';
 import type { Naming } from './names.ts';
 import type { GroupReport, MergeOptions } from './options.ts';
@@ -21,6 +22,8 @@ export interface Session {
   readonly told: Set<string>;
   /** The columns of the views that a script has made, where nobody can ask for them; by the view's name. */
   readonly views: Map<string, ReadonlySet<string>>;
+  /** The tables with users that have come, as they came last; by their names in the target. */
+  readonly userTables: Map<string, UserTable>;
   /** Opens the database and creates what is ours; once. */
   open(): Promise<void>;
   /** Carries out steps in one transaction, alone in the schema. */
@@ -75,6 +78,7 @@ export function createSession(
     report,
     told: new Set(),
     views: new Map(),
+    userTables: new Map(),
     async open() {
       if (opened) return;
       await engine.open();
