@@ -754,6 +754,17 @@ for (const name of ['duckdb', 'postgres', 'mysql', 'sqlite'] as const) {
       assert.deepEqual(await select('SELECT count(*) FROM @users'), [['0']]);
     });
 
+    test('a percentage that is given holds for small tables, too', async () => {
+      const { into, select } = await fresh();
+      const full = { ...user, full: true } as const;
+      const four = [1, 2, 3, 4].map((id) => ({ id, name: 'a' }));
+      await into(stream(groups([rows(user, ...four)])));
+      const one = () => stream([{ group: '2', after: '1', chunks: [full, rows(full, four[0]!)] }]);
+      await rejects(into(one(), { maxDelete: 74 }), /at most 74 % of its rows, found 3 of 4/);
+      await into(one());
+      assert.deepEqual(await select('SELECT count(*) FROM @users'), [['1']]);
+    });
+
     test('a table that is replaced holds the last delivery only, with a key and without', async () => {
       const { into, select } = await fresh();
       for (const key of [[], ['id']]) {

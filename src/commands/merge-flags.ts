@@ -4,7 +4,7 @@ import { catalogFlag, choice, type Flag, text, toggle } from './flags.ts';
 
 const percent: Flag<number> = {
   value: 'PERCENT',
-  help: "how much of a table's rows a full delivery or hard deletes may take away (default 50, of tables over 1,000 rows; emptying a table needs 100)",
+  help: "how much of a table's rows a full delivery or hard deletes may take away (default 50 of tables over 1,000 rows, given: of every table; emptying a table needs 100)",
   parse: (given, flag) => {
     const number = Number(given);
     if (given === '' || !(number >= 0 && number <= 100))

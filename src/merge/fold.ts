@@ -258,7 +258,7 @@ function blend(merge: Merge): { readonly statements: readonly string[]; readonly
 
 // What each group loses, of what was there when its turn came.
 function checkLosses(merge: Merge): string[] {
-  if (merge.maxDeletePercent >= 100) return [];
+  if (merge.maxDelete.percent >= 100) return [];
   const { condition, message } = tooMuchLost(merge);
   const lost = `SELECT e.${GROUP} AS g, sum(CASE e.${STEP} WHEN 'd' THEN 1 WHEN 'i' THEN -1 ELSE 0 END) AS lost FROM ${merge.work} e GROUP BY e.${GROUP}`;
   const before = `coalesce(sum(p.lost) OVER (ORDER BY p.g ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)`;

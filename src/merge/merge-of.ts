@@ -68,7 +68,8 @@ export function mergeOf(
     hardDeletes: options.deletes === 'hard',
     onlyMissing: isSnapshot(apply.scope) && options.overwrite !== true,
     stopOnConflict: apply.feed !== 'stitch',
-    maxDeletePercent: options.maxDelete ?? 50,
+    // Who names a percentage means every table.
+    maxDelete: { percent: options.maxDelete ?? 50, above: options.maxDelete === undefined ? 1000 : 0 },
     guard: apply.flag === undefined ? undefined : engine.guard(apply.flag(table.n)),
     validity: quotedValidity(plan.validity, apply),
     swap: swapOf(table, plan, apply),

@@ -13,7 +13,7 @@ export interface MergeOptions {
   readonly nameCase?: NameCase;
   /** Default: `soft`: a deleted row stays, with its delete flag. */
   readonly deletes?: 'soft' | 'hard';
-  /** Percent of a table's rows a full delivery or hard deletes may take away. Default: 50. */
+  /** Percent of a table's rows a full delivery or hard deletes may take away, of every table. Default: 50 of those over 1,000 rows. */
   readonly maxDelete?: number;
   /**
    * How a table's contents are replaced. `copy` (the default): its rows are deleted and the new ones inserted; the table stays

@@ -21,6 +21,7 @@ import {
   comparable,
   deletes,
   ids,
+  isOver,
   type Merge,
   type MergeColumn,
   newestFirst,
@@ -306,7 +307,7 @@ function closeAll(merge: Merge): string[] {
 
 // Closing is what a whole delivery does instead of deleting: the same limit holds, of the keys that are open.
 function checkClosed(merge: Merge, closed: string): string[] {
-  const percent = merge.maxDeletePercent;
+  const { percent } = merge.maxDelete;
   if (percent >= 100) return [];
   const { dialect } = merge;
   const text = (name: string) => dialect.cast(`q.${name}`, 'bigint', 'text');
@@ -314,7 +315,7 @@ function checkClosed(merge: Merge, closed: string): string[] {
   const guard = merge.guard === undefined ? '' : ` AND ${merge.guard}`;
   return [
     dialect.check(
-      `SELECT CASE WHEN q.total > 0 AND (q.lost >= q.total OR (q.total > 1000 AND q.lost * 100 > ${percent} * q.total))${guard} THEN ${message} END FROM (SELECT ${closed} AS lost, (SELECT count(*) FROM ${merge.target} t WHERE t.${merge.validity!.to} IS NULL) AS total) q`,
+      `SELECT CASE WHEN ${isOver(merge.maxDelete)}${guard} THEN ${message} END FROM (SELECT ${closed} AS lost, (SELECT count(*) FROM ${merge.target} t WHERE t.${merge.validity!.to} IS NULL) AS total) q`,
     ),
   ];
 }

@@ -49,13 +49,20 @@ export interface Merge {
   /** A recovery copy: rows whose key the target has change nothing. */
   readonly onlyMissing: boolean;
   readonly stopOnConflict: boolean;
-  readonly maxDeletePercent: number;
+  readonly maxDelete: LossLimit;
   /** Of merge mode scd2, quoted: the columns that say from when to when a version held. */
   readonly validity: { readonly from: string; readonly to: string } | undefined;
   /** With what the target changes places instead of being emptied (`--swap rename`). */
   readonly swap: SwapPair | undefined;
   /** What holds where a statement may change anything at all; undefined: it does. */
   readonly guard: string | undefined;
+}
+
+/** What one group may take away of a table. All of it only at 100 %. */
+export interface LossLimit {
+  readonly percent: number;
+  /** Of tables of more rows than this. */
+  readonly above: number;
 }
 
 export interface OwnTables {
@@ -256,7 +263,7 @@ export function checkConflicts(merge: Merge, among?: (of: string) => string, whe
 
 /** Fails if more of the target's keys would be lost than allowed. `lost`: how many, less those that are new, in SQL. */
 export function checkLoss(merge: Merge, lost: string): string[] {
-  if (merge.maxDeletePercent >= 100) return [];
+  if (merge.maxDelete.percent >= 100) return [];
   const { condition, message } = tooMuchLost(merge);
   const guard = merge.guard === undefined ? '' : ` AND ${merge.guard}`;
   return [
@@ -266,14 +273,18 @@ export function checkLoss(merge: Merge, lost: string): string[] {
   ];
 }
 
-/** When `q.lost` of `q.total` rows are more than may go, and what is said then. */
-export function tooMuchLost({ dialect, table, maxDeletePercent: percent }: Merge): {
+/** When `q.lost` of `q.total` are more than may go. */
+export const isOver = ({ percent, above }: LossLimit): string =>
+  `q.total > 0 AND (q.lost >= q.total OR (q.total > ${above} AND q.lost * 100 > ${percent} * q.total))`;
+
+/** The same of rows, and what is said then. */
+export function tooMuchLost({ dialect, table, maxDelete }: Merge): {
   readonly condition: string;
   readonly message: string;
 } {
   const text = (name: string) => dialect.cast(`q.${name}`, 'bigint', 'text');
   return {
-    condition: `q.total > 0 AND (q.lost >= q.total OR (q.total > 1000 AND q.lost * 100 > ${percent} * q.total))`,
-    message: `${dialect.literal(`table ${table}: expected to lose at most ${percent} % of its rows, found `)} || ${text('lost')} || ' of ' || ${text('total')} || ' to be deleted (--max-delete 100 allows it)'`,
+    condition: isOver(maxDelete),
+    message: `${dialect.literal(`table ${table}: expected to lose at most ${maxDelete.percent} % of its rows, found `)} || ${text('lost')} || ' of ' || ${text('total')} || ' to be deleted (--max-delete 100 allows it)'`,
   };
 }
