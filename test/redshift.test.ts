@@ -11,6 +11,8 @@ import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'csv-parse/sync';
 import { csvLines } from '../scripts/drops/write.ts';
+import { redshift } from '../src/dialects/redshift.ts';
+import type { ColumnType } from '../src/merge/lattice.ts';
 import { openStore } from '../src/stores/index.ts';
 import { shell } from './support/cli.ts';
 import { applyZenotiDimension, applyZenotiFact, type Model, type ModelRow } from './support/model.ts';
@@ -511,5 +513,75 @@ describe('load into Redshift', { concurrency: 2 }, () => {
         { factid: '2', colour: 'red' },
       ],
     );
+  });
+
+  test('a script that does not know its target stops where a column would alter a value, names both types, and writes nothing', async () => {
+    const columns = (amount: string, happened: string) =>
+      `CREATE TABLE bi_factrandom (factid numeric(20,0), organizationid varchar(36), void boolean, note varchar(200)${amount}, happened ${happened})`;
+    const fails = [
+      [columns(', amount numeric(9,0)', 'timestamp'), 'amount', 'decimal(9,2)', 'numeric(9,0)'],
+      [columns(', amount double precision', 'timestamp'), 'amount', 'decimal(9,2)', 'double precision'],
+      [columns(', amount numeric(9,2)', 'date'), 'happened', 'timestamp', 'date'],
+    ] as const;
+    for (const [create, column, wanted, found] of fails) {
+      const drop = await openDrop();
+      await query(drop.database.postgres, create);
+      await drop.put('POD1/1000/Bi_FactRandom/1/data.csv', fact('1'));
+      const { code, stderr } = await merge(drop, 'script');
+      assert.notEqual(code, 0);
+      const expected = `table bi_factrandom column ${column}: expected a column for ${wanted}, found ${found} (--target-schema has columns widened)`;
+      assert.ok(stderr.includes(expected), stderr);
+      for (const table of ['bi_factrandom', 'brigade_ledger'])
+        assert.deepEqual(await query(drop.database.postgres, `SELECT 1 FROM ${table}`), []);
+    }
+    const wider = await openDrop();
+    await query(wider.database.postgres, columns(', amount numeric(20,4)', 'timestamptz'));
+    await wider.put('POD1/1000/Bi_FactRandom/1/data.csv', fact('1'));
+    const { code, stderr } = await merge(wider, 'script');
+    assert.equal(code, 0, stderr);
+    assert.equal((await query(wider.database.postgres, 'SELECT 1 FROM bi_factrandom')).length, 1);
+    const lacking = await openDrop();
+    await query(lacking.database.postgres, columns('', 'timestamp'));
+    await lacking.put('POD1/1000/Bi_FactRandom/1/data.csv', fact('1'));
+    const failed = await merge(lacking, 'script');
+    assert.notEqual(failed.code, 0);
+    assert.match(failed.stderr, /column "amount" of relation "bi_factrandom" does not exist/);
+    assert.deepEqual(await query(lacking.database.postgres, 'SELECT 1 FROM brigade_ledger'), []);
+  });
+
+  test('the check of columns takes exactly what is not narrower', async () => {
+    const { postgres, psql } = await redshiftDatabase();
+    const check = redshift.prepare!('public').filter((sql) => sql.includes('PROCEDURE brigade_check('));
+    for (const sql of check) await query(psql, sql);
+    const types = {
+      smallint: ['boolean', 'int', 'bigint', 'decimal(5,0)'],
+      bigint: ['boolean', 'int', 'bigint', 'decimal(5,0)'],
+      'numeric(12,2)': ['boolean', 'int', 'bigint', 'decimal(5,0)', 'decimal(6,1)', 'decimal(6,2)'],
+      'double precision': ['boolean', 'int', 'float', 'double'],
+      real: ['boolean', 'float'],
+      boolean: ['boolean'],
+      date: ['date'],
+      timestamp: ['date', 'timestamp'],
+      timestamptz: ['date', 'timestamp', 'timestamptz'],
+      bytea: ['bytes'],
+    };
+    const texts = ['varchar(10)', 'char(10)'];
+    const all = ['decimal(6,3)', 'time', 'text', 'json', 'uuid', ...new Set(Object.values(types).flat())];
+    const have = [...Object.entries(types), ...texts.map((type) => [type, all.filter((t) => t !== 'bytes')])];
+    for (const [i, [type, takes]] of (have as [string, string[]][]).entries()) {
+      await query(postgres, `CREATE TABLE t${i} (v ${type})`);
+      const taken: string[] = [];
+      for (const wanted of all as ColumnType[]) {
+        const add = [{ name: 'V', type: wanted }];
+        const change = { table: `"public"."t${i}"`, add, widen: [], ifMissing: true };
+        try {
+          for (const sql of redshift.alter(change)) await query(psql, sql);
+          taken.push(wanted);
+        } catch (error) {
+          assert.match(String(error), new RegExp(`table t${i} column v: expected a column for `));
+        }
+      }
+      assert.deepEqual(taken.sort(), takes.toSorted(), type);
+    }
   });
 });

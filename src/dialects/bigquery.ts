@@ -10,6 +10,7 @@ import {
   typesBy,
   type Warehouse,
 } from './warehouse.ts';
+import { checkTypesBigquery } from './warehouse-drift.ts';
 import { createGo } from './warehouse-script.ts';
 import { replacingViewBigquery } from './warehouse-view.ts';
 
@@ -134,6 +135,7 @@ export const bigquery: Dialect = {
       ...changes.map(
         ({ name, to }) => `ALTER TABLE ${table} ALTER COLUMN ${quoted(name)} SET DATA TYPE ${typeName(to)}`,
       ),
+      ...(change.ifMissing ? checkTypesBigquery(change, { ...bigquery, names: NAMES }) : []),
     ];
   },
   begin: 'BEGIN TRANSACTION',

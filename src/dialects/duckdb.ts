@@ -144,10 +144,11 @@ function literal(text: string): string {
 // Of a second: https://duckdb.org/docs/stable/sql/data_types/timestamp
 const FEWER_DIGITS = /^TIMESTAMP_M?S$/;
 
-const NATIVE = { names: NAMES, texts: ['ENUM(%'], decimal: 'DECIMAL' };
+const NATIVE = { names: NAMES, texts: ['ENUM(%'], decimals: ['DECIMAL'] };
 
 // https://duckdb.org/docs/stable/guides/meta/describe
-const columns = (table: string) => `SELECT column_name AS name, column_type AS type FROM (DESCRIBE ${table})`;
+const columns = ({ table }: { readonly table: string }) =>
+  `SELECT column_name AS name, column_type AS type FROM (DESCRIBE ${table})`;
 
 // https://duckdb.org/docs/stable/sql/functions/utility#errormessage
 const check = (query: string) => `SELECT error(m) FROM (${query}) q(m) WHERE m IS NOT NULL`;

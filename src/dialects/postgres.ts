@@ -69,10 +69,10 @@ function cast(x: string, from: ColumnType | 'staged text', to: ColumnType, colum
 // Digits of a second: https://www.postgresql.org/docs/current/datatype-datetime.html
 const FEWER_DIGITS = /^(time|timestamp)\([0-5]\)(?= with(out)? time zone$)/;
 
-const NATIVE = { names: NAMES, texts: ['character varying%', 'character(%'], decimal: 'numeric' };
+const NATIVE = { names: NAMES, texts: ['character varying%', 'character(%'], decimals: ['numeric'] };
 
 // Types of extensions and of the user's own are left to what the engine makes of them.
-const columns = (table: string) =>
+const columns = ({ table }: { readonly table: string }) =>
   `SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid WHERE a.attrelid = ${singleQuoted(table)}::regclass AND a.attnum > 0 AND NOT a.attisdropped AND y.typnamespace = 'pg_catalog'::regnamespace`;
 
 // No name or literal holds it.

@@ -3,6 +3,7 @@ import { type ColumnType, decimalDigits } from '../merge/lattice.ts';
 import { type Dialect, doubleQuoted, singleQuoted } from './dialect.ts';
 import { postgres } from './postgres.ts';
 import { type Bulk, booleanOf, castBy, refuseWidening, type Warehouse } from './warehouse.ts';
+import { checkTypesRedshift } from './warehouse-drift.ts';
 import { createGo } from './warehouse-script.ts';
 import { CREATE_BRIGADE_VIEW, replacingViewRedshift } from './warehouse-view.ts';
 
@@ -133,7 +134,7 @@ export const redshift: Dialect = {
   // One column a statement, and no IF NOT EXISTS: where the table is not known, a column that it lacks fails the merge.
   alter: (change) => {
     refuseWidening(change, 'redshift');
-    if (change.ifMissing) return [];
+    if (change.ifMissing) return checkTypesRedshift(change, redshift);
     return change.add.map(
       ({ name, type }) => `ALTER TABLE ${change.table} ADD COLUMN ${quoted(name)} ${typeName(type)}`,
     );

@@ -12,6 +12,7 @@ import {
   typesBy,
   type Warehouse,
 } from './warehouse.ts';
+import { checkTypesSnowflake } from './warehouse-drift.ts';
 import { createGo } from './warehouse-script.ts';
 import { replacingViewSnowflake } from './warehouse-view.ts';
 
@@ -132,6 +133,7 @@ export const snowflake: Dialect = {
         ({ name, to }) =>
           `ALTER TABLE ${change.table} ALTER COLUMN ${quoted(name)} SET DATA TYPE ${typeName(to)}`,
       ),
+      ...(change.ifMissing ? checkTypesSnowflake(change, snowflake) : []),
     ];
   },
   begin: 'BEGIN TRANSACTION',

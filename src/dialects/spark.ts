@@ -11,6 +11,7 @@ import {
   typesBy,
   type Warehouse,
 } from './warehouse.ts';
+import { checkTypesSpark } from './warehouse-drift.ts';
 import { createGo } from './warehouse-script.ts';
 import { replacingViewSpark } from './warehouse-view.ts';
 
@@ -96,10 +97,11 @@ export const spark: Dialect = {
   swap: 'which has no transaction of a table and the ledger',
   replacingView: (form) => replacingViewSpark(form, { identifier: quoted, literal: sparkLiteral }),
   createSchema: (schema) => `CREATE SCHEMA IF NOT EXISTS ${quoted(schema)}`,
-  // No IF NOT EXISTS: where the table is not known, a column that it lacks fails the merge.
+  // No IF NOT EXISTS: where the table is not known, a column that it lacks fails the check.
   alter: (change) => {
     refuseWidening(change, 'spark');
-    if (change.ifMissing || change.add.length === 0) return [];
+    if (change.ifMissing) return checkTypesSpark(change, { ...spark, names: NAMES });
+    if (change.add.length === 0) return [];
     const columns = change.add.map(({ name, type }) => `${quoted(name)} ${typeName(type)}`);
     return [`ALTER TABLE ${change.table} ADD COLUMNS (${columns.join(', ')})`];
   },

@@ -4,6 +4,7 @@ import { mismatch } from '../errors.ts';
 import { ownTables, selectState } from '../merge/ledger.ts';
 import type { Dialect } from './dialect.ts';
 import { type DialectName, dialects } from './index.ts';
+import { typeWithDigits } from './warehouse-drift.ts';
 
 // Texts of the ledger and names hold no control characters; the engines' own JSON functions differ too much.
 function jsonText(expression: string, dialect: Dialect): string {
@@ -51,19 +52,16 @@ interface Columns {
   readonly type: string;
 }
 
-const NUMERIC = (name: string, text: string) =>
-  `CASE WHEN c.data_type = ${name} THEN c.data_type || '(' || CAST(c.numeric_precision AS ${text}) || ',' || CAST(c.numeric_scale AS ${text}) || ')' ELSE c.data_type END`;
-
 const COLUMNS: Readonly<Record<Exclude<DialectName, 'spark'>, Columns>> = {
   duckdb: { view: () => 'information_schema.columns', type: 'c.data_type' },
   postgres: {
     view: () => 'information_schema.columns',
-    type: `CASE WHEN c.data_type LIKE 'time%' AND c.datetime_precision < 6 THEN regexp_replace(c.data_type, ' ', '(' || CAST(c.datetime_precision AS text) || ') ') ELSE ${NUMERIC(`'numeric'`, 'text')} END`,
+    type: `CASE WHEN c.data_type LIKE 'time%' AND c.datetime_precision < 6 THEN regexp_replace(c.data_type, ' ', '(' || CAST(c.datetime_precision AS text) || ') ') ELSE ${typeWithDigits(`'numeric'`, 'text')} END`,
   },
   // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_COLUMNS.html
-  redshift: { view: () => 'svv_columns', type: NUMERIC(`'numeric'`, 'VARCHAR') },
+  redshift: { view: () => 'svv_columns', type: typeWithDigits(`'numeric'`, 'VARCHAR') },
   // https://docs.snowflake.com/en/sql-reference/info-schema/columns
-  snowflake: { view: () => 'INFORMATION_SCHEMA.COLUMNS', type: NUMERIC(`'NUMBER'`, 'VARCHAR') },
+  snowflake: { view: () => 'INFORMATION_SCHEMA.COLUMNS', type: typeWithDigits(`'NUMBER'`, 'VARCHAR') },
   // https://cloud.google.com/bigquery/docs/information-schema-columns
   bigquery: {
     view: (schema) => `${dialects.bigquery.identifier(schema)}.INFORMATION_SCHEMA.COLUMNS`,

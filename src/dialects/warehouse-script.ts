@@ -7,6 +7,7 @@
 import { mismatch, UserError } from '../errors.ts';
 import type { Engine } from '../merge/engine.ts';
 import type { Dialect } from './dialect.ts';
+import { ONCE } from './drift.ts';
 import { knownTables, onceOnly, type Script, type ScriptOptions } from './script.ts';
 import type { Warehouse } from './warehouse.ts';
 import { loadStatements, refuseRows } from './warehouse-load.ts';
@@ -17,7 +18,7 @@ const GO = 'brigade_go';
 export function warehouseScript(warehouse: Warehouse): (options: ScriptOptions) => Script {
   const { dialect } = warehouse;
   return ({ write, targetSchema, bulk = {}, scratch }) => {
-    const isNews = onceOnly(/^(CREATE|ALTER) .* IF NOT EXISTS /);
+    const isNews = onceOnly(ONCE);
     let opened = false;
     let transaction: string[] | undefined;
     const start = () => {
