@@ -1,6 +1,6 @@
 /** Brings the rows of a unit into stages: temporary tables that grow as columns are met. */
 
-import { mismatch, UserError } from '../errors.ts';
+import { mismatch, TemporaryError, UserError } from '../errors.ts';
 import { feedOf } from '../feeds/index.ts';
 import { LINEAGE_LOAD } from '../wire/lineage.ts';
 import type { Column, FileLine, Run, TableLine } from '../wire/types.ts';
@@ -129,14 +129,14 @@ export function createStaging(engine: Engine, nameCase: NameCase): Staging {
         try {
           await engine.fillFiles(fillOf(table, shape, batch), files, csvForm(feed));
         } catch (error) {
+          // A script reads nothing yet; what passes by itself is not about a value.
+          if (engine.undoes !== true || error instanceof TemporaryError) throw error;
           const uris = files.map(({ uri }) => uri);
           // What is wrong with a value is told with its row alone.
           const isTold = (message: string) =>
             message.startsWith('file ') || uris.some((uri) => message.includes(uri));
           if (!(error instanceof UserError) || isTold(error.message)) throw error;
-          throw new UserError(`${error.message}${rowsOfFiles(uris)}`, {
-            cause: error,
-          });
+          throw new UserError(`${error.message}${rowsOfFiles(uris)}`, { cause: error });
         }
         // Nobody counts these rows; the next file's come after them all the same.
         table.rows += FILE_ROWS;
