@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { avro } from '../src/formats/avro.ts';
-import type { Column } from '../src/wire/types.ts';
+import type { Column, Run } from '../src/wire/types.ts';
 import { avroFile, decodeAvro, hasBzip2, pieces, rowsOf, SYNC, typeOf, varint } from './support/avro.ts';
 
 const record = (fields: Record<string, unknown>) => ({
@@ -643,7 +643,11 @@ test('a file without rows still tells its columns', async () => {
   const decoded = await decodeAvro([
     avroFile({ schema: record({ a: 'int' }), codec: 'deflate', blocks: [] }),
   ]);
-  assert.deepEqual(decoded.chunks, [{ $: 'table', table: 't', columns: [{ name: 'a', type: 'int' }] }]);
+  const runs = decoded.chunks.map((chunk) => chunk as Run);
+  assert.deepEqual(
+    runs.map(({ count, table }) => ({ count, table })),
+    [{ count: 0, table: { $: 'table', table: 't', columns: [{ name: 'a', type: 'int' }] } }],
+  );
 });
 
 test('a union has the type that holds all its branches, json where there is none', async () => {
@@ -931,6 +935,21 @@ test('rows far larger than the window pass, escapes and all', async () => {
   }
 });
 
+test('the columns leave before the first block is looked at', async () => {
+  const schema = record({ a: 'int' });
+  const file = avroFile({ schema, codec: 'deflate', blocks: [{ count: 1, data: Buffer.from([2]) }] });
+  const { input } = await decodeAvro([file]);
+  const columns = [{ name: 'a', type: 'int' }];
+  async function* header() {
+    yield file.subarray(0, -20);
+    throw new Error('asked for the block');
+  }
+  const chunks = avro.decode({ ...input, bytes: header() })[Symbol.asyncIterator]();
+  const first = (await chunks.next()).value as Run;
+  assert.deepEqual([first.count, first.table.columns], [0, columns]);
+  await chunks.return?.();
+});
+
 test('rows leave before the next bytes are waited for, also in the middle of a block', async () => {
   const schema = record({ a: 'int' });
   const file = avroFile({ schema, codec: 'null', blocks: [{ count: 3, data: Buffer.from([2, 4, 6]) }] });
@@ -942,9 +961,10 @@ test('rows leave before the next bytes are waited for, also in the middle of a b
   }
   const { input } = await decodeAvro([file]);
   const chunks = avro.decode({ ...input, bytes: slow() })[Symbol.asyncIterator]();
-  const first = await chunks.next();
+  await chunks.next();
+  const rows = await chunks.next();
   assert.equal(asked, 0);
-  assert.equal((first.value as { count: number }).count, 2);
+  assert.equal((rows.value as { count: number }).count, 2);
   await chunks.return?.();
 });
 

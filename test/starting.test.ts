@@ -10,8 +10,11 @@ interface Loaded {
   readonly builtins: readonly string[];
 }
 
-// What a program has loaded by the time it ends.
-async function loaded(...args: readonly string[]): Promise<Loaded> {
+const READ = '"$@"';
+const UNREAD = '(sleep 0.2; "$@") | true';
+
+// What a program has loaded by the time it ends, started by a line of shell.
+async function loaded(args: readonly string[], line = READ): Promise<Loaded> {
   const folder = scratch('loaded');
   const preload = join(folder, 'preload.cjs');
   writeFileSync(
@@ -28,9 +31,13 @@ process.on('exit', () => {
   fs.writeFileSync(${JSON.stringify(join(folder, 'loaded.json'))}, JSON.stringify(loaded));
 });`,
   );
-  const { code, stderr } = await program(process.execPath, ['--require', preload, ...args], {
-    env: { NODE_DISABLE_COMPILE_CACHE: '1' },
-  });
+  const { code, stderr } = await program(
+    'sh',
+    ['-c', line, 'sh', process.execPath, '--require', preload, ...args],
+    {
+      env: { NODE_DISABLE_COMPILE_CACHE: '1' },
+    },
+  );
   assert.equal(code, 0, stderr);
   const { files, builtins } = JSON.parse(readFileSync(join(folder, 'loaded.json'), 'utf8')) as Loaded;
   return {
@@ -50,8 +57,8 @@ describe('looking into a file starts with its format and nothing else', () => {
     ['jsonl', join(texts, 'rows.jsonl')],
   ] as const) {
     test(format, async () => {
-      const nothing = await loaded('-e', '0');
-      const { files, builtins } = await loaded(join(BIN, 'decode.cjs'), file);
+      const nothing = await loaded(['-e', '0']);
+      const { files, builtins } = await loaded([join(BIN, 'decode.cjs'), file]);
       assert.deepEqual(files, ['decode.cjs', 'start.cjs', 'main.cjs', `${format}.cjs`]);
       assert.deepEqual(
         builtins.filter((name) => COSTLY.test(name) && !nothing.builtins.includes(name)),
@@ -59,4 +66,9 @@ describe('looking into a file starts with its format and nothing else', () => {
       );
     });
   }
+});
+
+test('for a reader who has left no format is loaded', async () => {
+  const { files } = await loaded([join(BIN, 'decode.cjs'), join(texts, 'rows.csv')], UNREAD);
+  assert.deepEqual(files, ['decode.cjs', 'start.cjs', 'main.cjs']);
 });

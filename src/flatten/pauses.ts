@@ -1,3 +1,5 @@
+import { nextTurn } from '../wire/turn.ts';
+
 /** Stands among the chunks where the next one is not there yet: what is buffered should leave. */
 export const PAUSE = Symbol('pause');
 
@@ -16,7 +18,7 @@ export async function* withPauses<T>(input: AsyncIterable<T>): AsyncIterable<T |
       };
       next.then(seen, seen);
       for (let tick = 0; tick < 8 && !isHere; tick++) await undefined;
-      if (!isHere) await new Promise((resolve) => setImmediate(resolve));
+      if (!isHere) await nextTurn();
       if (!isHere) yield PAUSE;
       const result = await next;
       if (result.done) return;

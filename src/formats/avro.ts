@@ -1,5 +1,6 @@
-import { crc32 } from 'node:zlib';
 import { messageOf, mismatch, type UserError } from '../errors.ts';
+import { runOfBytes } from '../wire/run.ts';
+import { nextTurn } from '../wire/turn.ts';
 import type { Chunk, TableLine } from '../wire/types.ts';
 import { avroColumns, declaredTypes, rowRecord } from './avro-columns.ts';
 import { type AvroHeader, readAvroHeader, takeLong } from './avro-header.ts';
@@ -19,6 +20,7 @@ const MAX_EMPTY_ROWS = 1e6;
 const WINDOW_BYTES = 256 * 1024;
 // The first rows leave after little, as from other formats: V8 would compile the kernel a second time for more.
 const FIRST_WINDOW_BYTES = 4 * 1024;
+const NOTHING = new Uint8Array(0);
 
 /**
  * Avro object container files → NDJSON, by the kernel `avro`. The file's own schema decides names, order and types;
@@ -56,6 +58,10 @@ async function* decodeFile(source: ByteSource, input: FormatInput): AsyncIterabl
   const { name, table: declared, context } = input;
   const header = await readAvroHeader(source, name);
   const table: TableLine = { ...declared, columns: columnsOf(header, input) };
+  // The columns leave before what costs most at the start: the kernel, and what blocks are decompressed with.
+  yield runOfBytes(table, NOTHING, 0);
+  await nextTurn();
+  context.signal.throwIfAborted();
   const kernel = openAvroKernel(rowRecord(header.schema));
   const lines = lineCollector(kernel, table, input);
   const at: Position = { block: 0, offset: 0, rowsBefore: 0, rowsDone: 0 };
@@ -86,8 +92,6 @@ async function* decodeFile(source: ByteSource, input: FormatInput): AsyncIterabl
     at.rowsDone = 0;
   }
   yield* lines.flush(at);
-  // A file without rows still has its columns.
-  if (at.rowsBefore === 0) yield table;
 }
 
 /** A block about to be read. */
@@ -144,7 +148,8 @@ async function* compressedBlock(
   }
   const bytes = source.take(size);
   kernel.clear();
-  const content = codec === 'snappy' ? unsnap(kernel, bytes, place) : await decompress(bytes, codec, place);
+  const content =
+    codec === 'snappy' ? await unsnap(kernel, bytes, place) : await decompress(bytes, codec, place);
   let pushed = 0;
   let step: AvroStep = { kind: 'more' };
   while (step.kind !== 'done') {
@@ -162,14 +167,13 @@ async function* compressedBlock(
   checkEmpty(kernel.held() + content.length - pushed, place);
 }
 
-const NOTHING = new Uint8Array(0);
-
 /** Decompresses into the kernel itself, and checks the CRC-32 of the content that stands behind each block. */
-function unsnap(kernel: AvroKernel, block: Uint8Array, place: () => string): Uint8Array {
+async function unsnap(kernel: AvroKernel, block: Uint8Array, place: () => string): Promise<Uint8Array> {
   if (block.length < 4) throw mismatch(place(), 'a Snappy block and its CRC', `${block.length} bytes`);
   const wrong = kernel.pushSnappy(block.subarray(0, -4), MAX_BLOCK_BYTES);
   if (wrong !== undefined) throw mismatch(place(), 'sound Snappy data', wrong);
   const expected = Buffer.from(block.subarray(-4)).readUInt32BE();
+  const { crc32 } = await import('node:zlib');
   const found = crc32(kernel.view());
   if (found !== expected) throw mismatch(place(), `content with the CRC ${hexOf(expected)}`, hexOf(found));
   return NOTHING;

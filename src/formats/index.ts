@@ -1,4 +1,5 @@
 import { UserError } from '../errors.ts';
+import { nextTurn } from '../wire/turn.ts';
 import type { Format, FormatCode } from './format.ts';
 
 /** Every format, by name. */
@@ -43,6 +44,9 @@ function loaded(load: () => Promise<FormatCode>): Required<FormatCode> {
   return {
     columns: async (input) => (await once()).columns?.(input),
     async *decode(input) {
+      // What was said of the file leaves before: its reader may want no more.
+      if (code === undefined) await nextTurn();
+      input.context.signal.throwIfAborted();
       yield* (await once()).decode(input);
     },
   };

@@ -7,7 +7,7 @@ const LONGEST_RUN_MICROS = 1_000_000;
 
 /**
  * Keeps the code of `parts` for later runs: that of all functions which this run, or one before it, has compiled. `use`
- * tells runs apart that need different code (the parts which they load): each use writes once, and adds to what is
+ * tells runs apart that need different code (the parts which they load, and whether they are cut short): each use writes once, and adds to what is
  * there. Does nothing after a failure, or where the files are another user's, or everybody's; never throws.
  */
 export function keepCode(parts: readonly LoadedPart[], use: string): void {

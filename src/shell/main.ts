@@ -10,14 +10,18 @@ import { isTerminal, openOutput, ReaderLeft, standardInput } from './stdio.ts';
 
 const EXIT_BUG = 70;
 
-/** Runs one command line. Sets `process.exitCode`; never ends the process, so that a slow reader gets everything. */
-export async function main(words: readonly string[]): Promise<void> {
+/**
+ * Runs one command line. Sets `process.exitCode`; never ends the process, so that a slow reader gets everything. Tells
+ * whether the reader left after the first lines, before most of the command had to run.
+ */
+export async function main(words: readonly string[]): Promise<{ readonly isCutShort: boolean }> {
   silenceSdkWarning();
   const abort = new AbortController();
   const signals = dieBySignal(abort);
   const terminal = progressLine(await isTerminal(2));
+  let isCutShort = false;
   try {
-    await execute(words, {
+    await execute(words, abort, {
       signal: abort.signal,
       warn: (message) => terminal.say(`${words[0]}: ${message}`),
       warnAs: (name, message) => terminal.say(`${name}: ${message}`),
@@ -28,14 +32,20 @@ export async function main(words: readonly string[]): Promise<void> {
       env: process.env,
     });
   } catch (error) {
-    if (!(error instanceof ReaderLeft) && !abort.signal.aborted) report(error, words[0], terminal.say);
+    if (error instanceof ReaderLeft) isCutShort = error.pieces < 2;
+    else if (!abort.signal.aborted) report(error, words[0], terminal.say);
   } finally {
     terminal.clear();
     signals.end();
   }
+  return { isCutShort };
 }
 
-async function execute(words: readonly string[], context: PipelineContext): Promise<void> {
+async function execute(
+  words: readonly string[],
+  abort: AbortController,
+  context: PipelineContext,
+): Promise<void> {
   const [name, ...rest] = words;
   const say = async (text: string) => (await openOutput(context.signal)).write(Buffer.from(text));
   if (name === undefined) throw new UsageError('expected a command, found none (brigade --help lists them)');
@@ -48,17 +58,18 @@ async function execute(words: readonly string[], context: PipelineContext): Prom
   const command = await findCommand(name, commands);
   if (rest.includes('--help') || rest.includes('-h')) return say(commandHelp(command));
   const { options, args } = parseWords(command, rest);
-  await finish(await startPipeline([{ command, options, args }], context), context.signal);
+  await finish(await startPipeline([{ command, options, args }], context), abort);
 }
 
 /** Brings the outcome of a pipeline to its end: on standard output, or by waiting for it. */
-async function finish(outcome: Outcome, signal: AbortSignal): Promise<void> {
+async function finish(outcome: Outcome, abort: AbortController): Promise<void> {
   if (outcome.kind === 'done') return outcome.done;
   const bytes =
     outcome.kind === 'wire'
       ? writeWire(outcome.chunks, { bare: outcome.bare, release: true })
       : outcome.bytes;
-  const output = await openOutput(signal);
+  // What is being made for a reader who has left is made for nobody.
+  const output = await openOutput(abort.signal, (error) => abort.abort(error));
   try {
     for await (const piece of bytes) await output.write(piece);
   } catch (error) {

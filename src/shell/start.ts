@@ -66,9 +66,9 @@ export async function start(words: readonly string[]): Promise<void> {
     return module.exports;
   }
 
-  await (part('main') as { main: typeof main }).main(words);
+  const { isCutShort } = await (part('main') as { main: typeof main }).main(words);
   if (isCached) {
-    const use = parts.map(({ name }) => name).join(' ');
+    const use = [...parts.map(({ name }) => name), ...(isCutShort ? ['cut'] : [])].join(' ');
     const missing = parts.filter(({ uses }) => !uses.includes(use));
     if (missing.length > 0) (part('keep') as { keepCode: typeof keepCode }).keepCode(missing, use);
   }

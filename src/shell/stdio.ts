@@ -1,4 +1,4 @@
-import { fstatSync, read, write, writeSync } from 'node:fs';
+import { constants, fstatSync, openSync, read, type Stats, statSync, write, writeSync } from 'node:fs';
 import { codeOf } from '../errors.ts';
 
 // What a pipe holds.
@@ -6,7 +6,15 @@ const PIECE_BYTES = 64 * 1024;
 const BUSY_MS = 2;
 
 /** The reader of standard output has left. */
-export class ReaderLeft extends Error {}
+export class ReaderLeft extends Error {
+  /** How many pieces it was given. */
+  readonly pieces: number;
+
+  constructor(pieces: number, cause: unknown) {
+    super('the reader of standard output has left', { cause });
+    this.pieces = pieces;
+  }
+}
 
 /**
  * Standard input in pieces. Read by descriptor: `process.stdin` costs several times as much. Each piece is its own
@@ -32,7 +40,11 @@ export interface Output {
   flush(): Promise<void>;
 }
 
-export async function openOutput(signal: AbortSignal): Promise<Output> {
+/** Opens standard output. `onLeave` hears at once that its reader has left. */
+export async function openOutput(
+  signal: AbortSignal,
+  onLeave?: (error: ReaderLeft) => void,
+): Promise<Output> {
   // A file or /dev/null takes everything at once; going round by the thread pool would cost more than the write.
   if (await neverWaits(1)) {
     return {
@@ -43,6 +55,25 @@ export async function openOutput(signal: AbortSignal): Promise<Output> {
       flush: async () => {},
     };
   }
+  let pieces = 0;
+  const leave = (cause?: unknown): ReaderLeft => {
+    const error = new ReaderLeft(pieces, cause);
+    onLeave?.(error);
+    return error;
+  };
+  const failed = (error: unknown): never => {
+    throw codeOf(error) === 'EPIPE' ? leave(error) : error;
+  };
+  // A small piece is written sooner than a thread is started to wait for it.
+  const unblocked = openUnblocked(1);
+  const writeNow = (bytes: Uint8Array): number => {
+    if (unblocked === undefined) return 0;
+    try {
+      return writeSync(unblocked, bytes);
+    } catch (error) {
+      return codeOf(error) === 'EAGAIN' ? 0 : failed(error);
+    }
+  };
   let writing: Promise<void> | undefined;
   const flush = async (): Promise<void> => {
     await writing;
@@ -51,11 +82,14 @@ export async function openOutput(signal: AbortSignal): Promise<Output> {
   return {
     async write(bytes) {
       await flush();
-      writing = writeAll(bytes, signal);
+      signal.throwIfAborted();
+      const written = bytes.length < PIECE_BYTES ? writeNow(bytes) : 0;
+      if (written < bytes.length) writing = writeAll(bytes.subarray(written), signal).catch(failed);
+      pieces++;
       // The next of many full pieces is made while this one waits for its reader. Behind a small one there may be
       // nothing for long, and a reader that has left should be noticed before.
       if (bytes.length < PIECE_BYTES) return flush();
-      writing.catch(() => {});
+      writing?.catch(() => {});
     },
     flush,
   };
@@ -68,6 +102,17 @@ async function writeAll(bytes: Uint8Array, signal: AbortSignal): Promise<void> {
   }
 }
 
+// The same pipe under a descriptor whose calls never wait, as Linux gives it; the pipe's other users wait as before.
+function openUnblocked(descriptor: number): number | undefined {
+  if (!fstatSync(descriptor).isFIFO()) return undefined;
+  try {
+    return openSync(`/proc/self/fd/${descriptor}`, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch {
+    // Another system, another user's pipe, or a reader who has left, as writing will tell.
+    return undefined;
+  }
+}
+
 async function neverWaits(descriptor: number): Promise<boolean> {
   const kind = fstatSync(descriptor);
   return kind.isFile() || (kind.isCharacterDevice() && !(await isTerminal(descriptor)));
@@ -75,7 +120,12 @@ async function neverWaits(descriptor: number): Promise<boolean> {
 
 /** Whether a descriptor is a terminal. Only where it can be one is Node's `tty` loaded, with streams and sockets. */
 export async function isTerminal(descriptor: number): Promise<boolean> {
-  return fstatSync(descriptor).isCharacterDevice() && (await import('node:tty')).isatty(descriptor);
+  const found = fstatSync(descriptor);
+  return found.isCharacterDevice() && !isNullDevice(found) && (await import('node:tty')).isatty(descriptor);
+}
+
+function isNullDevice({ rdev }: Stats): boolean {
+  return statSync('/dev/null', { throwIfNoEntry: false })?.rdev === rdev;
 }
 
 type Done = (error: NodeJS.ErrnoException | null, bytes: number) => void;
@@ -95,8 +145,6 @@ function transfer(signal: AbortSignal, call: (done: Done) => void): Promise<numb
         }
         signal.removeEventListener('abort', onAbort);
         if (code === 'EOF') resolve(0);
-        else if (code === 'EPIPE')
-          reject(new ReaderLeft('the reader of standard output has left', { cause: error }));
         else if (error !== null) reject(error);
         else resolve(bytes);
       });

@@ -7,9 +7,11 @@ import {
   type Dirent,
   fstatSync,
   open,
+  openSync,
   promises,
   read,
   readdirSync,
+  readSync,
   statSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -204,6 +206,13 @@ function etagOf(found: BigIntStats): string {
 // loads when it is first asked for, costs 2 ms.
 const openFile = promisify(open);
 const readPiece = promisify(read);
+// So little of a file is read at once: the threads to wait for it with take longer to start.
+const LITTLE_BYTES = 64 * 1024;
+
+// What is no file may keep its opener waiting.
+async function opened(path: string): Promise<number> {
+  return statSync(path).isFile() ? openSync(path, 'r') : openFile(path, 'r');
+}
 
 async function* readFile(uri: string, options: ReadOptions, signal?: AbortSignal): AsyncIterable<Uint8Array> {
   const { start = 0, end = Number.POSITIVE_INFINITY, etag, fleeting } = options;
@@ -215,7 +224,7 @@ async function* readFile(uri: string, options: ReadOptions, signal?: AbortSignal
     pieces.push(piece);
     return piece;
   };
-  const file = await openFile(filePath(uri), 'r').catch((error) => fail(uri, error));
+  const file = await opened(filePath(uri)).catch((error) => fail(uri, error));
   try {
     const found = fstatSync(file, { bigint: true });
     if (found.isDirectory()) throw new UserError(`${uri}: expected a file, found a folder`);
@@ -228,18 +237,23 @@ async function* readFile(uri: string, options: ReadOptions, signal?: AbortSignal
       const length = Math.max(0, Math.min(pieceBytes, mostBytes, last - at));
       mostBytes = Math.min(PIECE_BYTES, 2 * mostBytes);
       const piece = fleeting ? takeTurns() : Buffer.allocUnsafeSlow(length);
-      const { bytesRead } = await readPiece(file, piece, 0, length, at).catch((error) => fail(uri, error));
+      const bytesRead =
+        found.isFile() && length <= LITTLE_BYTES
+          ? readSync(file, piece, 0, length, at)
+          : (await readPiece(file, piece, 0, length, at)).bytesRead;
       return { piece, bytesRead };
     };
     let next = fill(start);
     try {
       for (let at = start; at < last; ) {
         signal?.throwIfAborted();
-        const { piece, bytesRead } = await next;
+        const { piece, bytesRead } = await next.catch((error) => fail(uri, error));
         if (bytesRead === 0) break;
         at += bytesRead;
         // Read while this one is at work.
         if (at < last) next = fill(at);
+        // It is waited for later.
+        next.catch(() => {});
         yield piece.subarray(0, bytesRead);
       }
     } finally {

@@ -21,8 +21,9 @@ export async function* writeWire(
   const input = chunks[Symbol.asyncIterator]();
   try {
     for (;;) {
+      const turned = held === '' ? undefined : turnOver();
       const next = input.next();
-      if (held !== '' && !(await isReady(next))) {
+      if (turned !== undefined && (await Promise.race([next, turned])) === PENDING) {
         yield encoder.encode(held);
         held = '';
       }
@@ -59,15 +60,16 @@ const line = (control: Control | undefined) => (control === undefined ? '' : con
 const PENDING = Symbol('pending');
 let turn: Promise<typeof PENDING> | undefined;
 
-// Whether a promise is settled by the time the event loop has gone round once. All who ask meanwhile wait for the same.
-async function isReady(promise: Promise<unknown>): Promise<boolean> {
+// `PENDING` once the event loop has gone round. All who ask meanwhile wait for the same. To be asked before what is waited
+// for is: then lines that wait leave before what comes a turn later.
+function turnOver(): Promise<typeof PENDING> {
   turn ??= new Promise((resolve) => {
     setImmediate(() => {
       turn = undefined;
       resolve(PENDING);
     });
   });
-  return (await Promise.race([promise, turn])) !== PENDING;
+  return turn;
 }
 
 /** Knows which table line stands last, and so which ones must be written. */

@@ -1,5 +1,3 @@
-import { inflateRawSync } from 'node:zlib';
-
 /** Decompresses one block whole; throws an Error that says what is wrong, or that it gives more than `maxBytes`. */
 export type BlockDecompress = (block: Uint8Array, maxBytes: number) => Uint8Array;
 
@@ -8,8 +6,10 @@ const PIECE_BYTES = 64 * 1024;
 
 /** How the blocks of an Avro file may be compressed, by the names of its specification; Snappy is the kernel's. */
 export const blockCodecs: Readonly<Record<string, () => Promise<BlockDecompress>>> = {
-  deflate: async () => (block, maxBytes) =>
-    inflateRawSync(block, { maxOutputLength: maxBytes, chunkSize: PIECE_BYTES }),
+  deflate: async () => {
+    const { inflateRawSync } = await import('node:zlib');
+    return (block, maxBytes) => inflateRawSync(block, { maxOutputLength: maxBytes, chunkSize: PIECE_BYTES });
+  },
   zstandard: async () => (await import('./zstd.ts')).unzstd,
   bzip2: async () => {
     const { bunzip2 } = await import('./bzip2.ts');
