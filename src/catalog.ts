@@ -9,6 +9,8 @@ export interface CatalogTable {
   readonly order?: readonly string[];
   readonly delete_flag?: string;
   readonly columns?: Readonly<Record<string, TypeName | { readonly type?: TypeName }>>;
+  /** Of exports, whose runs are full deliveries: a table with no file has become empty. `ls-groups` looks at it. */
+  readonly empty_when_absent?: boolean;
   /** What may become of the target's table when columns come or change; default: that of the run. */
   readonly contract?: 'evolve' | 'freeze' | 'discard';
   /** Every delivery must hold this table. */
@@ -118,6 +120,7 @@ const checkCatalog = objectWith({
       delete_flag: check(isText, 'a column name'),
       columns: objectOf((value, place) => (isObject(value) ? columnWith : type)(value, place)),
       contract: check((value) => CONTRACTS.has(String(value)), `one of ${[...CONTRACTS].join(', ')}`),
+      empty_when_absent: flag,
       required: flag,
     }),
   ),

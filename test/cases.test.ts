@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { caseNames, missingNeed, readGolden, runCase, writeGolden } from './support/cases.ts';
 
 // Raise it with every case: a folder that is not found must not pass unseen.
-const CASE_COUNT = 327;
+const CASE_COUNT = 330;
 const update = process.env['UPDATE_CASES'] !== undefined;
 const only = process.env['CASE'];
 

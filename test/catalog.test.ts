@@ -23,6 +23,7 @@ describe('a catalog', () => {
       order: ['LastUpdatedDate'],
       delete_flag: 'void',
       columns: { a: 'bigint', b: { type: 'decimal(19,4)' }, c: {} },
+      empty_when_absent: true,
       required: false,
     };
     assert.deepEqual(parseCatalog(JSON.stringify({ tables: { Bi_FactForms: table } }), 'c.json'), {
@@ -34,15 +35,11 @@ describe('a catalog', () => {
   it('names the place of what it may not say', () => {
     fails([], 'top level: expected an object');
     fails({ table: {} }, 'table: expected one of tables');
-    fails(
-      { tables: { users: { empty_when_absent: true } } },
-      'tables.users.empty_when_absent: expected one of key, merge, order, delete_flag, columns, contract, required',
-    );
     fails({ tables: [] }, 'tables: expected an object');
     fails({ tables: { users: null } }, 'tables.users: expected an object');
     fails(
       { tables: { users: { keys: ['a'] } } },
-      'tables.users.keys: expected one of key, merge, order, delete_flag, columns, contract, required',
+      'tables.users.keys: expected one of key, merge, order, delete_flag, columns, contract, empty_when_absent, required',
     );
     fails(
       { tables: { users: { key: 'id' } } },
@@ -70,7 +67,7 @@ describe('a catalog', () => {
     );
     fails(
       { tables: { constructor: { valueOf: 1 } } },
-      'tables.constructor.valueOf: expected one of key, merge, order, delete_flag, columns, contract, required',
+      'tables.constructor.valueOf: expected one of key, merge, order, delete_flag, columns, contract, empty_when_absent, required',
     );
   });
 

@@ -4,7 +4,7 @@ import { catalogTable } from '../catalog.ts';
 import { UserError } from '../errors.ts';
 import type { Feed, ListContext, Listed, ListedFile, TableDefaults } from './feed.ts';
 import { type Delivery, listedFile } from './found.ts';
-import { DATE_PATTERN } from './group-id.ts';
+import { compareIds, DATE_PATTERN } from './group-id.ts';
 import { type KeyTemplate, parseTemplate, roleValue } from './key-template.ts';
 import { readyOnly, wantedFiles } from './ready.ts';
 import { walkGroups } from './walk.ts';
@@ -32,10 +32,13 @@ async function* list(context: ListContext): AsyncIterable<Listed> {
     ({ merge }) => (merge ?? 'replace') !== 'replace',
   );
   let newest: Delivery | undefined;
+  let emptied: readonly string[] = [];
   const ready: Delivery[] = [];
   // A run replaces those before it, so only the newest is looked at, unless some tables take every run.
   for (const run of settled.toReversed()) {
-    if (!(await isWhole(run, context, template))) continue;
+    const tables = await wholeTables(run, context, template);
+    if (tables === undefined) continue;
+    if (newest === undefined) emptied = emptiedTables(run, tables, context);
     newest ??= run;
     ready.unshift(run);
     if (!hasOthers) break;
@@ -47,7 +50,8 @@ async function* list(context: ListContext): AsyncIterable<Listed> {
       wantedFiles(run, context, toFile),
       ({ table }) => run === newest || !isReplaced(table!),
     );
-    yield { kind: 'group', scope: run.scope, group: run.group, files };
+    const { scope, group } = run;
+    yield { kind: 'group', scope, group, files, ...(run === newest ? { emptied } : {}) };
   }
 }
 
@@ -84,8 +88,15 @@ async function layoutOf(context: ListContext): Promise<KeyTemplate> {
 
 const TAIL_BYTES = 8;
 
-/** Whether every Parquet file has its end and every table that the catalog requires is there; says why not. */
-async function isWhole(run: Delivery, context: ListContext, template: KeyTemplate): Promise<boolean> {
+/**
+ * The tables of a run, in lower case, if every Parquet file has its end and every table that the catalog requires is there;
+ * otherwise says why not.
+ */
+async function wholeTables(
+  run: Delivery,
+  context: ListContext,
+  template: KeyTemplate,
+): Promise<ReadonlySet<string> | undefined> {
   const place = `run ${run.group} is not ready`;
   const tables = new Set<string>();
   const unloads = new Map<string, Set<string>>();
@@ -103,13 +114,13 @@ async function isWhole(run: Delivery, context: ListContext, template: KeyTemplat
       context.warn(
         `${place}: ${entry.uri} (table ${table}): expected the end of a Parquet file (PAR1), found ${JSON.stringify(tail.slice(-4))}`,
       );
-      return false;
+      return undefined;
     }
   }
   for (const [name, { required }] of Object.entries(context.options.catalog?.tables ?? {})) {
     if (required !== true || tables.has(name.toLowerCase()) || !context.wanted(name)) continue;
     context.warn(`${place}: expected the required table ${name}, found no file of it`);
-    return false;
+    return undefined;
   }
   for (const [folder, ids] of unloads) {
     if (ids.size > 1)
@@ -117,7 +128,27 @@ async function isWhole(run: Delivery, context: ListContext, template: KeyTemplat
         `${folder} holds files of ${ids.size} unloads (a repeated one leaves its rows twice); give the table a key in the catalog`,
       );
   }
-  return true;
+  return tables;
+}
+
+// Of the tables that are replaced and that the catalog names, those without a file: what is to become of them, it has to say.
+function emptiedTables(
+  { scope, group }: Delivery,
+  tables: ReadonlySet<string>,
+  context: ListContext,
+): readonly string[] {
+  const { catalog } = context.options;
+  return Object.keys(catalog?.tables ?? {}).filter((name) => {
+    if (name.includes('*') || tables.has(name.toLowerCase()) || !context.wanted(name)) return false;
+    const { merge = 'replace', empty_when_absent: isEmptied = false } = catalogTable(catalog, name);
+    const applied = context.applied(scope, name);
+    if (merge !== 'replace' || (applied !== null && compareIds(applied, group) >= 0)) return false;
+    if (!isEmptied)
+      context.warn(
+        `run ${group}: no file of table ${name}, which stays as it was (empty_when_absent in the catalog has it emptied)`,
+      );
+    return isEmptied;
+  });
 }
 
 // Snowflake's INCLUDE_QUERY_ID puts the id of the unload into the name.

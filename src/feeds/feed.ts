@@ -68,6 +68,8 @@ export type Listed =
       readonly scope: string;
       readonly group: string;
       readonly files: AsyncIterable<ListedFile> | readonly ListedFile[];
+      /** Tables without any file that are empty by this group. */
+      readonly emptied?: readonly string[];
       /** All of the group is there, whatever `--tables` says: its scope is what was chosen. */
       readonly whole?: boolean;
     };

@@ -100,6 +100,7 @@ async function* lines(feed: Feed, context: ListContext): AsyncIterable<Chunk> {
     // A late group stands after the cursor too: that is where the target is.
     const after = newest.get(scope) ?? context.cursor(scope);
     yield { $: 'group', ...names, after, ...(item.whole === true ? {} : chosen(context)) };
+    for (const table of item.emptied ?? []) yield { $: 'table', table, full: true };
     const digest = createHash('sha256');
     let files = 0;
     for await (const found of item.files) {

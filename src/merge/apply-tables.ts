@@ -74,7 +74,12 @@ export async function prepareTables(apply: ApplyTables): Promise<Prepared[]> {
     plans.set(table, plan);
   }
   await prepareIdentity(plans, apply);
-  const merged = sorted.filter(isMerged);
+  // Emptied before it ever had a row: there is no such table, and nothing tells its columns.
+  const isNothing = (table: StagedTable) => {
+    const { isNew, after } = plans.get(table)!;
+    return isNew && after === undefined;
+  };
+  const merged = sorted.filter((table) => isMerged(table) && !isNothing(table));
   const merges = new Map<string, Merge>();
   const prepared: Prepared[] = [];
   for (const table of merged) {
