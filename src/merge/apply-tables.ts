@@ -74,12 +74,7 @@ export async function prepareTables(apply: ApplyTables): Promise<Prepared[]> {
     plans.set(table, plan);
   }
   await prepareIdentity(plans, apply);
-  // Emptied before it ever had a row: there is no such table, and nothing tells its columns.
-  const isNothing = (table: StagedTable) => {
-    const { isNew, after } = plans.get(table)!;
-    return isNew && after === undefined;
-  };
-  const merged = sorted.filter((table) => isMerged(table) && !isNothing(table));
+  const merged = sorted.filter(isMerged);
   const merges = new Map<string, Merge>();
   const prepared: Prepared[] = [];
   for (const table of merged) {
@@ -115,8 +110,10 @@ export async function applyTables(apply: ApplyTables, prepared: readonly Prepare
   }
   const entries: LedgerEntry[] = [];
   for (const one of prepared) {
-    const { table } = one;
-    await mergeTable(one, (merge) => statementsOf(table, merge, apply), merges, apply);
+    const { table, plan } = one;
+    // A table that is emptied before it ever had a row: there is none, and nothing tells its columns.
+    const isNothing = plan.isNew && plan.after === undefined;
+    await mergeTable(one, (merge) => (isNothing ? [] : statementsOf(table, merge, apply)), merges, apply);
     entries.push({
       table: table.name,
       files: table.files,
