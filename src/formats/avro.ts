@@ -7,7 +7,7 @@ import { type AvroHeader, readAvroHeader, takeLong } from './avro-header.ts';
 import { type AvroKernel, type AvroStep, MAX_ROW_BYTES, openAvroKernel } from './avro-kernel.ts';
 import { type LineCollector, lineCollector, type Position } from './avro-lines.ts';
 import { type ByteSource, byteSource, takeAll } from './byte-source.ts';
-import { blockCodecs } from './codecs/blocks.ts';
+import { blockCodecs, loadZlib } from './codecs/blocks.ts';
 import type { FormatCode, FormatInput } from './format.ts';
 
 /** The most bytes a block may have when decompressed; each is held whole unless it is stored as it is. */
@@ -173,7 +173,7 @@ async function unsnap(kernel: AvroKernel, block: Uint8Array, place: () => string
   const wrong = kernel.pushSnappy(block.subarray(0, -4), MAX_BLOCK_BYTES);
   if (wrong !== undefined) throw mismatch(place(), 'sound Snappy data', wrong);
   const expected = Buffer.from(block.subarray(-4)).readUInt32BE();
-  const { crc32 } = await import('node:zlib');
+  const { crc32 } = await loadZlib();
   const found = crc32(kernel.view());
   if (found !== expected) throw mismatch(place(), `content with the CRC ${hexOf(expected)}`, hexOf(found));
   return NOTHING;

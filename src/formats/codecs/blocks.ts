@@ -4,10 +4,18 @@ export type BlockDecompress = (block: Uint8Array, maxBytes: number) => Uint8Arra
 // What comes out of a block is put together of pieces of this size, most of which are one block.
 const PIECE_BYTES = 64 * 1024;
 
+let zlib: Promise<typeof import('node:zlib')> | undefined;
+
+/** Node's zlib, when something has to be decompressed. Asked for once: bundled, each `import()` copies all its names. */
+export function loadZlib(): Promise<typeof import('node:zlib')> {
+  zlib ??= import('node:zlib');
+  return zlib;
+}
+
 /** How the blocks of an Avro file may be compressed, by the names of its specification; Snappy is the kernel's. */
 export const blockCodecs: Readonly<Record<string, () => Promise<BlockDecompress>>> = {
   deflate: async () => {
-    const { inflateRawSync } = await import('node:zlib');
+    const { inflateRawSync } = await loadZlib();
     return (block, maxBytes) => inflateRawSync(block, { maxOutputLength: maxBytes, chunkSize: PIECE_BYTES });
   },
   zstandard: async () => (await import('./zstd.ts')).unzstd,
